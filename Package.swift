@@ -1,0 +1,54 @@
+// swift-tools-version: 6.2
+//
+// One manifest, two builds. `swift build` on the host gives the libraries, the tests and the command behind `./martlet`.
+// With MARTLET_METAL=1 (what `./martlet build` sets) the same libraries are built for x86_64-unknown-none-elf in Embedded
+// Swift, together with the bare-metal executables; they cannot link on the host, so the host build does not list them.
+
+import PackageDescription
+
+let metal = Context.environment["MARTLET_METAL"] == "1"
+
+let safe: [SwiftSetting] = [
+  .swiftLanguageMode(.v5),
+  .strictMemorySafety(),
+  .treatWarning("StrictMemorySafety", as: .error),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+var targets: [Target] = [
+  .target(name: "CXenABI"),
+  .target(name: "XenABI", dependencies: ["CXenABI"], swiftSettings: safe),
+  .target(name: "CMachine"),
+  .target(name: "Machine", dependencies: ["CMachine"], swiftSettings: safe),
+  .target(name: "Decompression", swiftSettings: safe),
+  .target(name: "Instructions", swiftSettings: safe),
+  .target(name: "Scheduling", swiftSettings: safe),
+  .target(name: "Images", swiftSettings: safe),
+  .target(name: "Frames", dependencies: ["XenABI", "Machine"], swiftSettings: safe),
+  .target(
+    name: "Domains", dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions"], swiftSettings: safe),
+  .target(name: "Hypercalls", dependencies: ["XenABI", "Machine", "Frames", "Domains"], swiftSettings: safe),
+]
+var products: [Product] = []
+
+if metal {
+  targets += [
+    .target(
+      name: "Boot",
+      dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls", "Decompression", "Images"],
+      swiftSettings: safe),
+    .executableTarget(
+      name: "Martlet",
+      dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls", "Boot", "Images"],
+      swiftSettings: safe),
+  ]
+  products += [.executable(name: "Martlet", targets: ["Martlet"])]
+} else {
+  targets += [
+    .executableTarget(name: "MartletTool", swiftSettings: safe),
+    .testTarget(name: "DecompressionTests", dependencies: ["Decompression"]),
+  ]
+  products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
+}
+
+let package = Package(name: "Martlet", products: products, targets: targets)
