@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Swift cannot say: single instructions, and the layouts that the assembly and Swift share. Each function is one
+// instruction or the shortest sequence that means one thing. Only the Machine target imports this module.
+#ifndef CMACHINE_H
+#define CMACHINE_H
+
+#include "instructions.h"
+#include "atomics.h"
+#include "layout.h"
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this machine's CPUs can do that the hypervisor itself makes use of. Read once, on the first CPU; the others are alike.
+import CMachine
+
+/// The features that change how the hypervisor drives the CPU. One byte each, so that reading one is a single load.
+public struct CPUFeatures: BitwiseCopyable {
+  public var fsgsbase = false
+  public var smep = false
+  public var smap = false
+  public var umip = false
+  public var xsave = false
+  public var gigabytePages = false
+  public var tscDeadline = false
+  public var x2apic = false
+  public var isAMD = false
+  /// How many bits a physical address has.
+  public var physicalBits: UInt8 = 36
+  /// XCR0 bits that the CPU knows and guests may use.
+  public var xcr0: UInt64 = 3
+  /// Bytes of the largest save area for `xcr0`.
+  public var saveAreaBytes: UInt32 = 512
+
+  /// The features of this machine. Before `detect` everything is off.
+  @inlinable public static var current: CPUFeatures {
+    // SAFETY: 1. Static bytes, written once, at boot, before other CPUs run; 2. zeros are a value too.
+    unsafe withUnsafePointer(to: &martlet_features) {
+      unsafe UnsafeRawPointer($0).loadUnaligned(as: CPUFeatures.self)
+    }
+  }
+
+  /// Reads the CPUID leaves.
+  public static func detect() -> CPUFeatures {
+    var f = CPUFeatures()
+    let highest = martlet_cpuid(0, 0)
+    f.isAMD = highest.ebx == 0x6874_7541 || highest.ebx == 0x6f67_7948
+    let one = martlet_cpuid(1, 0)
+    f.xsave = one.ecx & (1 &<< 26) != 0
+    f.x2apic = one.ecx & (1 &<< 21) != 0
+    f.tscDeadline = one.ecx & (1 &<< 24) != 0
+    if highest.eax >= 7 {
+      let seven = martlet_cpuid(7, 0)
+      f.fsgsbase = seven.ebx & 1 != 0
+      f.smep = seven.ebx & (1 &<< 7) != 0
+      f.smap = seven.ebx & (1 &<< 20) != 0
+      f.umip = seven.ecx & (1 &<< 2) != 0
+    }
+    let extended = martlet_cpuid(0x8000_0000, 0).eax
+    if extended >= 0x8000_0001 { f.gigabytePages = martlet_cpuid(0x8000_0001, 0).edx & (1 &<< 26) != 0 }
+    if extended >= 0x8000_0008 { f.physicalBits = UInt8(martlet_cpuid(0x8000_0008, 0).eax & 0xff) }
+    if f.xsave, highest.eax >= 0xd {
+      let leaf = martlet_cpuid(0xd, 0)
+      // x87, SSE, AVX, AVX-512: what a guest may hold. The rest (MPX, PKRU, AMX) is not offered.
+      f.xcr0 = (UInt64(leaf.edx) &<< 32 | UInt64(leaf.eax)) & 0xe7
+      f.saveAreaBytes = 576
+      for component in 2..<8 where f.xcr0 &>> UInt64(component) & 1 != 0 {
+        let part = martlet_cpuid(0xd, UInt32(component))
+        f.saveAreaBytes = max(f.saveAreaBytes, part.eax &+ part.ebx)
+      }
+    }
+    return f
+  }
+
+  /// Makes this the answer of `current`.
+  public func publish() {
+    // SAFETY: 1. Once, at boot, alone; 2. the storage is larger than the structure.
+    precondition(MemoryLayout<CPUFeatures>.size <= 64)
+    unsafe withUnsafeMutablePointer(to: &martlet_features) {
+      unsafe UnsafeMutableRawPointer($0).storeBytes(of: self, as: CPUFeatures.self)
+    }
+  }
+}
