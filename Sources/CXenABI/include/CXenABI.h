@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The public headers of Debian's libxen-dev as one module. They are the truth about every number and layout of the ABI; the
+// offsets below are computed from them by the compiler, so that no Swift source states one by hand.
+#ifndef CXENABI_H
+#define CXENABI_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+#define __XEN_TOOLS__ 1
+#include "/usr/include/xen/xen.h"
+#include "/usr/include/xen/errno.h"
+#include "/usr/include/xen/event_channel.h"
+#include "/usr/include/xen/sched.h"
+#include "/usr/include/xen/vcpu.h"
+#include "/usr/include/xen/memory.h"
+#include "/usr/include/xen/grant_table.h"
+#include "/usr/include/xen/physdev.h"
+#include "/usr/include/xen/platform.h"
+#include "/usr/include/xen/version.h"
+#include "/usr/include/xen/features.h"
+#include "/usr/include/xen/callback.h"
+#include "/usr/include/xen/nmi.h"
+#include "/usr/include/xen/elfnote.h"
+#include "/usr/include/xen/arch-x86/cpuid.h"
+#include "/usr/include/xen/domctl.h"
+#include "/usr/include/xen/sysctl.h"
+
+#include <stddef.h>
+
+#define MARTLET_OFFSET(structure, field) OFFSET_##structure##_##field = offsetof(struct structure, field)
+enum {
+  MARTLET_OFFSET(shared_info, evtchn_pending),
+  MARTLET_OFFSET(shared_info, evtchn_mask),
+  MARTLET_OFFSET(shared_info, wc_version),
+  MARTLET_OFFSET(shared_info, wc_sec),
+  MARTLET_OFFSET(shared_info, wc_nsec),
+  MARTLET_OFFSET(shared_info, arch),
+  OFFSET_shared_info_nmi_reason = offsetof(struct shared_info, arch.nmi_reason),
+  OFFSET_shared_info_wc_sec_hi = offsetof(struct shared_info, wc_sec_hi),
+  MARTLET_OFFSET(vcpu_info, evtchn_upcall_pending),
+  MARTLET_OFFSET(vcpu_info, evtchn_upcall_mask),
+  MARTLET_OFFSET(vcpu_info, evtchn_pending_sel),
+  MARTLET_OFFSET(vcpu_info, time),
+  OFFSET_vcpu_info_cr2 = offsetof(struct vcpu_info, arch.cr2),
+  SIZE_vcpu_info = sizeof(struct vcpu_info),
+  SIZE_shared_info = sizeof(struct shared_info),
+  SIZE_vcpu_time_info = sizeof(struct vcpu_time_info),
+  MARTLET_OFFSET(vcpu_time_info, tsc_timestamp),
+  MARTLET_OFFSET(vcpu_time_info, system_time),
+  MARTLET_OFFSET(vcpu_time_info, tsc_to_system_mul),
+  MARTLET_OFFSET(vcpu_time_info, tsc_shift),
+};
+
+_Static_assert(sizeof(struct shared_info) == 3136, "shared_info");
+_Static_assert(sizeof(struct start_info) == 1168, "start_info");
+_Static_assert(sizeof(struct vcpu_info) == 64, "vcpu_info");
+_Static_assert(sizeof(struct mmu_update) == 16, "mmu_update");
+_Static_assert(sizeof(struct mmuext_op) == 24, "mmuext_op");
+_Static_assert(sizeof(struct vcpu_guest_context) == 5168, "vcpu_guest_context");
+_Static_assert(sizeof(struct trap_info) == 16, "trap_info");
+_Static_assert(sizeof(struct multicall_entry) == 64, "multicall_entry");
+
+#endif

@@ -96,3 +96,16 @@ public struct CPUSet: Equatable, BitwiseCopyable {
     low != 0 ? low.trailingZeroBitCount : high != 0 ? 64 &+ high.trailingZeroBitCount : nil
   }
 }
+
+extension CPUs {
+  /// How many CPUs have ever been started: the online ones have numbers below this.
+  @inlinable public static var started: Int {
+    // SAFETY: 1. A static word.
+    unsafe Int(truncatingIfNeeded: martlet_load64(&martlet_cpus_started))
+  }
+  /// Notes that CPUs with numbers below `count` have been started.
+  public static func setStarted(_ count: Int) {
+    // SAFETY: 1. A static word.
+    unsafe martlet_store64(&martlet_cpus_started, UInt64(count))
+  }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one record that everything of which there is one hangs on.
+import Frames
+import Machine
+import XenABI
+
+/// The hypervisor.
+public struct Hypervisor: ~Copyable, Anchored {
+  public static var anchorSlot: AnchorSlot { .hypervisor }
+
+  /// System time.
+  public let clock: SystemClock
+  /// The hypervisor's own region, which every address space has.
+  public let tables: HypervisorPageTables
+  /// The frames of the machine-to-physical table: its first, and how many entries it has.
+  public let machineToPhysical: MachineToPhysical
+  /// All domains.
+  public var domains: DomainTable
+  /// Every CPU's record by number.
+  public var cpus = InlineArray<128, Ref<PhysicalCPU>?>(repeating: nil)
+  /// The time of day at system time zero, in nanoseconds since 1970.
+  public var wallClockBase = AtomicWord(0)
+
+  public init(
+    clock: SystemClock, tables: consuming HypervisorPageTables, machineToPhysical: MachineToPhysical,
+    domains: consuming DomainTable
+  ) {
+    self.clock = clock
+    self.tables = tables
+    self.machineToPhysical = machineToPhysical
+    self.domains = domains
+  }
+
+  /// System time now, in nanoseconds since boot.
+  @inlinable public static var now: UInt64 { Ref<Hypervisor>.shared[].clock.now }
+
+  /// The domain with a number, if it exists.
+  public static func domain(_ id: DomainID) -> Ref<Domain>? { Ref<Hypervisor>.shared[].domains.find(id) }
+}
+
+/// The ledger of all frames.
+public var ledger: Ref<FrameLedger> { Ref<FrameLedger>.shared }
+
+/// The machine-to-physical table: for each machine frame, what its owner calls it. Guests read it, read-only, at its ABI address.
+public struct MachineToPhysical: BitwiseCopyable {
+  /// Its first frame; the table is contiguous.
+  public let first: MachineFrame
+  /// How many entries it has.
+  public let entries: UInt64
+
+  /// A table in memory that boot has taken: 8 bytes for each frame of the machine.
+  public init(first: MachineFrame, entries: UInt64) {
+    self.first = first
+    self.entries = entries
+  }
+
+  /// The entry that means "nobody's" (INVALID_M2P_ENTRY).
+  public static let invalid: UInt64 = UInt64.max
+
+  /// What the frame's owner calls it. Frames outside the table have no entry.
+  @inlinable public func load(_ frame: MachineFrame) -> UInt64 {
+    guard frame.number < entries else { return MachineToPhysical.invalid }
+    return PhysicalWindow.load(first + frame.number &>> 9, word: Int(frame.number & 511))
+  }
+
+  /// Notes what the frame's owner calls it.
+  @inlinable public func store(_ frame: MachineFrame, _ guestFrame: UInt64) {
+    guard frame.number < entries else { return }
+    PhysicalWindow.store(first + frame.number &>> 9, word: Int(frame.number & 511), guestFrame)
+  }
+}

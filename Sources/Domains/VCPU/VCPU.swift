@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// A virtual CPU: the state of one CPU as its guest believes it to be, and where it stands in the machine.
+//
+// Most fields belong to the CPU on which the vCPU runs, or to whoever has paused it: only one of those touches them, so they
+// need no lock. Fields that others use at any time are atomic.
+import Machine
+import XenABI
+
+/// One vCPU.
+public struct VCPU: ~Copyable {
+  // ---- Fixed ----
+
+  /// Its number within its domain.
+  public let id: VCPUID
+  /// Its domain.
+  public let domain: Ref<Domain>
+  /// Where its FPU and vector registers are while it does not run.
+  public let extendedState: ExtendedStateArea
+  /// A frame of trap handlers: 256 pairs of words, address, then selector in bits 31-16 and flags in bits 7-0.
+  public let trapTable: MachineFrame
+
+  // ---- Atomic: other CPUs set these ----
+
+  /// What it is doing, and what holds it back (`VCPUHold`).
+  public var holds = AtomicWord(VCPUHold.down)
+  /// The CPU it runs on or last ran on.
+  public var cpu = AtomicWord(0)
+  /// Whether it is running at this moment on `cpu`.
+  public var isRunning = AtomicWord(0)
+  /// Events that its guest must be told of regardless of its mask (`VCPUPending`).
+  public var pending = AtomicWord(0)
+
+  // ---- The guest's registers ----
+
+  /// General registers while it does not run; while it runs they are in the frame on its CPU's stack.
+  public var registers = TrapFrame.zero
+  public var ds: UInt16 = 0
+  public var es: UInt16 = 0
+  public var fs: UInt16 = 0
+  public var gs: UInt16 = 0
+  /// Segment bases while it does not run. While it runs in kernel mode the hardware's active GS base is the kernel's.
+  public var fsBase: UInt64 = 0
+  public var gsBaseKernel: UInt64 = 0
+  public var gsBaseUser: UInt64 = 0
+  /// Debug registers 0 to 3, 6, 7 at their numbers.
+  public var debug = InlineArray<8, UInt64>(repeating: 0)
+  /// CR0 and CR4 as the guest believes them to be: only TS of the first has an effect.
+  public var cr0: UInt64 = 0x8005_0033
+  public var cr4: UInt64 = 0
+  /// XCR0 as the guest has set it.
+  public var xcr0: UInt64 = 1
+  /// Whether the guest runs in kernel mode, which to the CPU is ring 3 as well.
+  public var isKernelMode = true
+  /// The I/O privilege level that the guest has asked for (0 to 3).
+  public var ioPrivilege: UInt8 = 0
+  /// Whether the guest's FPU use traps (`fpu_taskswitch`).
+  public var taskSwitched = false
+
+  // ---- What the guest has registered ----
+
+  /// The top-level page tables: kernel mode's and user mode's. Each holds a reference and a use as level 4.
+  public var kernelTable: MachineFrame? = nil
+  public var userTable: MachineFrame? = nil
+  /// Where exceptions from user mode find the kernel's stack.
+  public var kernelStackSegment: UInt64 = 0
+  public var kernelStackPointer: UInt64 = 0
+  /// Entry points: events, failsafe, SYSCALL from 64-bit and 32-bit code, SYSENTER, NMI. Zero: none.
+  public var callbacks = GuestCallbacks()
+  /// The frames of its GDT, and how many descriptors count. Each holds a reference and a use as descriptor page.
+  public var gdtFrames = InlineArray<16, MachineFrame>(repeating: .invalid)
+  public var gdtEntries = 0
+  /// Where its LDT is, in its own address space, and how many descriptors it has.
+  public var ldtBase: UInt64 = 0
+  public var ldtEntries = 0
+  /// I/O port permissions of user mode: where the guest keeps its bitmap and how many ports it covers.
+  public var ioBitmap: UInt64 = 0
+  public var ioBitmapPorts: UInt32 = 0
+
+  // ---- Shared with the guest ----
+
+  /// Where its `vcpu_info` is: in the domain's shared page, or in a frame that the guest has registered (which then holds a
+  /// writable use).
+  public var info: VCPUInfoPlace
+  /// Where the guest wants its `vcpu_time_info` and runstate, by its own addresses; nil if nowhere.
+  public var timeArea: LinearAddress? = nil
+  public var runstateArea: LinearAddress? = nil
+
+  // ---- Time ----
+
+  /// When its one-shot timer fires, in system time; nil if it is not set.
+  public var oneShot: UInt64? = nil
+  /// The period of its periodic timer in nanoseconds, and when it fires next; zero if it is off.
+  public var period: UInt64 = 0
+  public var nextPeriod: UInt64 = 0
+  /// Where its time has gone.
+  public var runstate = Runstate()
+  /// What to wait for while polling (`SCHEDOP_poll`): whether it polls.
+  public var isPolling = AtomicWord(0)
+
+  /// A vCPU that is down.
+  public init(
+    id: VCPUID, domain: Ref<Domain>, info: VCPUInfoPlace, extendedState: ExtendedStateArea, trapTable: MachineFrame
+  ) {
+    self.id = id
+    self.domain = domain
+    self.info = info
+    self.extendedState = extendedState
+    self.trapTable = trapTable
+  }
+}
+
+/// Bits of `VCPU.holds`: a vCPU may run when none is set.
+public enum VCPUHold {
+  /// Not brought up yet, or taken down (VCPUOP_down).
+  public static let down: UInt64 = 1
+  /// Waiting for an event (SCHEDOP_block, SCHEDOP_poll).
+  public static let blocked: UInt64 = 2
+  /// Its domain is paused, has shut down, or is dying.
+  public static let paused: UInt64 = 4
+}
+
+/// Bits of `VCPU.pending`.
+public enum VCPUPending {
+  /// A non-maskable interrupt waits.
+  public static let nmi: UInt64 = 1
+  /// The NMI handler has not returned yet.
+  public static let nmiActive: UInt64 = 2
+}
+
+/// A guest kernel's entry points, as linear addresses; zero where it has none.
+public struct GuestCallbacks: BitwiseCopyable {
+  public var event: UInt64 = 0
+  public var failsafe: UInt64 = 0
+  public var syscall: UInt64 = 0
+  public var syscall32: UInt64 = 0
+  public var sysenter: UInt64 = 0
+  public var nmi: UInt64 = 0
+  /// Whether entering through them masks events.
+  public var failsafeMasksEvents = false
+  public var syscallMasksEvents = false
+  public var syscall32MasksEvents = false
+  public var sysenterMasksEvents = false
+
+  public init() {}
+}
+
+/// Where one vCPU's time has gone (`struct vcpu_runstate_info`, xen/vcpu.h), in nanoseconds.
+public struct Runstate: BitwiseCopyable {
+  /// RUNSTATE_running, _runnable, _blocked, _offline.
+  public var state: Int32 = 3
+  /// When it entered the state.
+  public var since: UInt64 = 0
+  /// Time in each state up to `since`.
+  public var times = InlineArray<4, UInt64>(repeating: 0)
+
+  public init() {}
+
+  /// Changes the state at time `now`.
+  public mutating func enter(_ new: Int32, now: UInt64) {
+    if now > since { times[Int(state & 3)] &+= now &- since }
+    since = max(now, since)
+    state = new
+  }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames coming to an owner and going back: allocation, release, and the count of what each domain owns.
+//
+// A frame that any domain has held, or that held anything before boot, is marked dirty until it has been cleared: nobody gets
+// another's data. (The exception is Domain 0's memory at boot: see Boot.)
+import Machine
+import XenABI
+
+extension FrameLedger {
+  /// Count word: the frame is shared by the hypervisor with its owner, and no part of the owner's reservation.
+  static let shared: UInt64 = 1 &<< 62
+  /// Count word: the frame holds old data.
+  static let dirty: UInt64 = 1 &<< 61
+
+  /// Hands a range of RAM to the allocator. At boot.
+  public mutating func addMemory(start: UInt64, end: UInt64) {
+    var at = start
+    let end = min(end, frameCount)
+    while at < end {
+      var order = FrameAllocator.maxOrder
+      while at & (1 &<< UInt64(order) &- 1) != 0 || at &+ 1 &<< UInt64(order) > end { order &-= 1 }
+      for frame in at..<at &+ 1 &<< UInt64(order) {
+        words.store(countIndex(MachineFrame(frame)), FrameLedger.dirty)
+        words.store(ownerIndex(MachineFrame(frame)), FrameAllocator.inside)
+      }
+      let (first, size) = (MachineFrame(at), order)
+      withAllocator { allocator, ledger in allocator.free(ledger, first, order: size) }
+      at &+= 1 &<< UInt64(order)
+    }
+  }
+
+  /// Says that a range of frames is the hypervisor's for good (its image, its tables): no guest can take references to it.
+  public func claim(start: UInt64, end: UInt64) {
+    for frame in start..<min(end, frameCount) {
+      words.store(ownerIndex(MachineFrame(frame)), UInt64(DomainID.xen.raw))
+      words.store(countIndex(MachineFrame(frame)), 0)
+      words.store(typeIndex(MachineFrame(frame)), 0)
+    }
+  }
+
+  /// How many frames are free.
+  public var freeFrames: UInt64 {
+    mutating get { withAllocator { allocator, _ in allocator.freeFrames } }
+  }
+
+  /// A frame for the hypervisor's own use, cleared; nil without memory. Only `freeOwn` gives it back.
+  public mutating func allocateOwn(order: Int = 0) -> MachineFrame? {
+    guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order) }) else { return nil }
+    for index in 0..<UInt64(1) &<< UInt64(order) {
+      let frame = first + index
+      words.store(ownerIndex(frame), UInt64(DomainID.xen.raw))
+      words.store(countIndex(frame), 0)
+      words.store(typeIndex(frame), 0)
+      PhysicalWindow.clear(frame)
+    }
+    return first
+  }
+
+  /// Gives back what `allocateOwn` gave.
+  public mutating func freeOwn(_ first: MachineFrame, order: Int = 0) {
+    for index in 0..<UInt64(1) &<< UInt64(order) {
+      words.store(countIndex(first + index), FrameLedger.dirty)
+      words.store(typeIndex(first + index), 0)
+    }
+    withAllocator { allocator, ledger in allocator.free(ledger, first, order: order) }
+  }
+
+  /// A frame that the hypervisor shares with a domain: owned by it and usable by it as a writable frame, but no part of its
+  /// reservation. The hypervisor holds a general reference and a writable use, which `endSharing` drops. Cleared.
+  public mutating func allocateShared(with owner: DomainID) -> MachineFrame? {
+    guard let frame = allocateOwn() else { return nil }
+    share(frame, with: owner)
+    return frame
+  }
+
+  /// Makes an own frame one that is shared with a domain.
+  public func share(_ frame: MachineFrame, with owner: DomainID) {
+    words.store(ownerIndex(frame), UInt64(owner.raw))
+    words.store(typeIndex(frame), TypeWord(.writable, count: 1, flags: TypeWord.validated).raw)
+    words.store(countIndex(frame), FrameLedger.shared | 1)
+  }
+
+  /// Ends sharing: the frame is freed when the domain, too, has dropped its last mapping of it.
+  public func endSharing(_ frame: MachineFrame) {
+    dropType(frame)
+    drop(frame)
+  }
+
+  /// Whether the frame is one that the hypervisor shares.
+  public func isShared(_ frame: MachineFrame) -> Bool {
+    covers(frame) && words.load(countIndex(frame)) & FrameLedger.shared != 0
+  }
+
+  /// 2^order frames for a domain, within its limit; each allocated with one reference, the allocation itself. Old data is
+  /// cleared unless `keepOldData`. Nil when the domain's limit or the memory is exhausted.
+  public mutating func allocate(
+    for owner: DomainID, order: Int = 0, limit: UInt64 = UInt64.max, keepOldData: Bool = false
+  ) -> MachineFrame? {
+    let size = UInt64(1) &<< UInt64(order)
+    guard accounts.charge(owner, size) else { return nil }
+    guard
+      let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order, limit: limit) })
+    else {
+      accounts.release(owner, size)
+      return nil
+    }
+    for index in 0..<size {
+      let frame = first + index
+      if words.load(countIndex(frame)) & FrameLedger.dirty != 0 && !keepOldData { PhysicalWindow.clear(frame) }
+      words.store(typeIndex(frame), 0)
+      words.store(linkIndex(frame), 0)
+      words.store(ownerIndex(frame), UInt64(owner.raw))
+      words.store(countIndex(frame), FrameLedger.allocated | 1)
+    }
+    return first
+  }
+
+  /// Ends a frame's allocation to `owner`: drops the reference that the allocation is. The frame is freed when no other is
+  /// left. False if it is not allocated to them.
+  public func endAllocation(_ frame: MachineFrame, owner: DomainID) -> Bool {
+    guard take(frame, owner: owner) else { return false }
+    let before = words.fetchAnd(countIndex(frame), ~FrameLedger.allocated)
+    if before & FrameLedger.allocated != 0 {
+      accounts.release(owner, 1)
+      drop(frame)
+    }
+    drop(frame)
+    return before & FrameLedger.allocated != 0
+  }
+
+  /// Moves an allocated frame to another owner, which must be the only use of it: one reference and no type use. False if it
+  /// is not so, or if the new owner is at its limit; nothing has changed then.
+  public func transfer(_ frame: MachineFrame, from old: DomainID, to new: DomainID) -> Bool {
+    guard covers(frame), owner(frame) == old, type(frame).count == 0, !type(frame).isPartial else { return false }
+    guard accounts.charge(new, 1) else { return false }
+    // From one reference to none: nobody can take one now.
+    let seen = words.load(countIndex(frame))
+    guard seen & FrameLedger.countMask == 1, seen & FrameLedger.allocated != 0,
+      words.compareExchange(countIndex(frame), expected: seen, desired: seen &- 1) == seen
+    else {
+      accounts.release(new, 1)
+      return false
+    }
+    accounts.release(old, 1)
+    settleFlush(frame, from: type(frame).type)
+    words.store(typeIndex(frame), 0)
+    words.store(ownerIndex(frame), UInt64(new.raw))
+    words.store(countIndex(frame), seen)
+    return true
+  }
+
+  /// I6: the count has reached zero; nobody can name the frame any more.
+  func lastReferenceDropped(_ frame: MachineFrame) {
+    settleFlush(frame, from: TypeWord(words.load(typeIndex(frame))).type)
+    words.store(typeIndex(frame), 0)
+    words.store(countIndex(frame), FrameLedger.dirty)
+    Ref<FrameLedger>.shared[].withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
+  }
+}
+
+/// How many frames each domain owns, and may own.
+public struct OwnerAccounts: ~Copyable {
+  let words: AtomicTable
+
+  /// Frames for the table: two words for each possible domain number.
+  public static let framesNeeded: UInt64 = 128
+
+  init(storage: MachineFrame) { words = AtomicTable(first: storage, frames: OwnerAccounts.framesNeeded) }
+
+  @inline(__always) func index(_ domain: DomainID) -> Int { Int(domain.raw & 0x7fff) &* 2 }
+
+  /// Frames that the domain owns.
+  public func owned(_ domain: DomainID) -> UInt64 { words.load(index(domain)) }
+
+  /// Frames that the domain may own at most.
+  public func limit(_ domain: DomainID) -> UInt64 { words.load(index(domain) &+ 1) }
+
+  /// Sets what the domain may own at most; what it owns already stays.
+  public func setLimit(_ domain: DomainID, _ frames: UInt64) { words.store(index(domain) &+ 1, frames) }
+
+  /// Counts `frames` more as owned, unless that would pass the limit.
+  func charge(_ domain: DomainID, _ frames: UInt64) -> Bool {
+    var seen = words.load(index(domain))
+    while true {
+      let (sum, wrapped) = seen.addingReportingOverflow(frames)
+      guard !wrapped, sum <= limit(domain) else { return false }
+      let found = words.compareExchange(index(domain), expected: seen, desired: sum)
+      if found == seen { return true }
+      seen = found
+    }
+  }
+
+  func release(_ domain: DomainID, _ frames: UInt64) { words.fetchAdd(index(domain), 0 &- frames) }
+}

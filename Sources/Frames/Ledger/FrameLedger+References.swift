@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// General references, and uses as a writable frame: the two that need no validation.
+import Machine
+import XenABI
+
+extension FrameLedger {
+  /// Takes a general reference to a frame that `owner` owns. Gives false if it is not theirs, or has too many.
+  @inline(__always)
+  public func take(_ frame: MachineFrame, owner: DomainID) -> Bool {
+    guard covers(frame) else { return false }
+    let index = countIndex(frame)
+    var seen = words.load(index)
+    while true {
+      // An allocated frame has a count of at least one. Zero means that it is on its way back to the allocator.
+      let count = seen & FrameLedger.countMask
+      guard count > 0, count < FrameLedger.countLimit else { return false }
+      let found = words.compareExchange(index, expected: seen, desired: seen &+ 1)
+      if found == seen { break }
+      seen = found
+    }
+    // Only now can the owner not change any more.
+    if DomainID(UInt16(truncatingIfNeeded: words.load(ownerIndex(frame)))) == owner { return true }
+    drop(frame)
+    return false
+  }
+
+  /// Takes another general reference to a frame of which the caller already holds one. False if there are too many.
+  public func takeAnother(_ frame: MachineFrame) -> Bool {
+    take(frame, owner: owner(frame))
+  }
+
+  /// Gives up a general reference. The last one gives the frame back to the allocator.
+  @inline(__always)
+  public func drop(_ frame: MachineFrame) {
+    guard covers(frame) else { return }
+    let before = words.fetchAdd(countIndex(frame), UInt64.max)
+    precondition(before & FrameLedger.countMask != 0, "reference count below zero")
+    if before & FrameLedger.countMask == 1 { lastReferenceDropped(frame) }
+  }
+
+  /// Takes a general reference and a use as writable. False if the frame is not `owner`'s or has another type in use.
+  @inline(__always)
+  public func takeWritable(_ frame: MachineFrame, owner: DomainID) -> Bool {
+    guard take(frame, owner: owner) else { return false }
+    if takeType(frame, .writable) { return true }
+    drop(frame)
+    return false
+  }
+
+  /// Gives up what `takeWritable` took.
+  @inline(__always)
+  public func dropWritable(_ frame: MachineFrame) {
+    dropType(frame)
+    drop(frame)
+  }
+
+  /// Adds a use as writable (or none) for a holder of a general reference. Page tables and descriptor pages have their own ways
+  /// (`PageTables`), because they need validation. Rules I1 and F1.
+  func takeType(_ frame: MachineFrame, _ type: FrameType) -> Bool {
+    let index = typeIndex(frame)
+    var seen = words.load(index)
+    while true {
+      let word = TypeWord(seen)
+      var desired: UInt64
+      if word.type == type {
+        guard word.count < FrameLedger.countLimit else { return false }
+        desired = seen &+ 1
+      } else {
+        // I1: another type only when the old one has no uses left, nothing half-done hangs on it and no pin holds it.
+        guard word.count == 0, !word.isPartial else { return false }
+        desired = TypeWord(type, count: 1, flags: TypeWord.validated).raw
+      }
+      let found = words.compareExchange(index, expected: seen, desired: desired)
+      if found == seen {
+        if word.type != type { settleFlush(frame, from: word.type) }
+        return true
+      }
+      seen = found
+      desired = 0
+    }
+  }
+
+  /// Removes a use whose loss needs no teardown (writable and descriptor frames, or page tables with other uses left). Gives
+  /// the word as it is now.
+  @discardableResult
+  func dropType(_ frame: MachineFrame) -> TypeWord {
+    let index = typeIndex(frame)
+    while true {
+      let seen = words.load(index)
+      precondition(seen & TypeWord.countMask != 0, "type count below zero")
+      // The stamp comes before the count reaches zero: whoever then changes the type finds it (F1).
+      if seen & TypeWord.countMask == 1 { words.store(linkIndex(frame), TLB.clock) }
+      if words.compareExchange(index, expected: seen, desired: seen &- 1) == seen { return TypeWord(seen &- 1) }
+    }
+  }
+
+  /// F1: before a frame is used with a new type, has every CPU flush that may hold translations from the old one.
+  func settleFlush(_ frame: MachineFrame, from old: FrameType) {
+    guard old != .none else { return }
+    let stamp = words.load(linkIndex(frame))
+    var stale = CPUSet()
+    var any = false
+    for cpu in 0..<CPUs.started where CPUs.isOnline(cpu) && !TLB.hasFlushed(cpu, since: stamp) {
+      stale.insert(cpu)
+      any = true
+    }
+    if any { TLB.flush(stale) }
+  }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who owns each frame of memory, as what it is used, and how often.
+//
+// Every frame has four words.
+//
+//   count word   bit 63: allocated to a domain or shared by the hypervisor. Bits 31 to 0: how many references exist of any
+//                kind; the allocation itself is one.
+//   type word    bits 63 to 60: the type. Bit 59: validated. Bit 58: partial (validation or teardown stopped half-way).
+//                Bit 57: pinned. Bits 31 to 0: how many uses of the frame as this type exist.
+//   owner word   bits 15 to 0: the owning domain. Bits 31 to 16: progress through a page table, in entries, while partial.
+//                Bits 63 to 32: for L2 to L4, how many linear references join it with tables of its own level.
+//   link word    while the frame has no type uses: the flush clock when it lost the last one. While free: the next free frame.
+//                While queued for teardown: the next in the queue.
+//
+// The types exclude each other: none, writable, level 1 to 4 page table, descriptor page. The rules:
+//
+//   I1  A type changes only while its use count is zero.
+//   I2  A frame has a use as page table only if all its entries are valid for its owner (validated), or the one that brings
+//       that about is at work on it under the domain's page-table lock (partial).
+//   I3  Each present entry of a validated table holds a reference to what it points to: L1 entries a general one, and a
+//       writable use where the entry allows writing; entries of higher levels a general one and a use as the next level down.
+//   I4  A pin holds one general reference and one use as its type.
+//   I5  Each type use comes with a general reference.
+//   I6  A frame is given back to the allocator only when its count is zero.
+//   F1  A frame gets a new type only when no CPU can still have a translation from its old use (flush clock, see TLB).
+//
+// `FrameLedger+Invariants.swift` recounts I3 to I5 from the tables in debug builds; each rule has a test by its name.
+//
+// Counts change by compare-and-exchange, because another domain may hold or drop references at any time. Validation state
+// changes only under the owner's page-table lock.
+import Machine
+import XenABI
+
+/// What a frame is used as. The raw value stands in the type word.
+public enum FrameType: UInt64 {
+  case none = 0
+  case writable = 1
+  case level1 = 2
+  case level2 = 3
+  case level3 = 4
+  case level4 = 5
+  case descriptors = 6
+
+  /// The type of a page table of `level` (1 to 4).
+  @inlinable public static func pageTable(_ level: Int) -> FrameType {
+    switch level {
+    case 1: .level1
+    case 2: .level2
+    case 3: .level3
+    default: .level4
+    }
+  }
+
+  /// The level of a page table, or nil.
+  @inlinable public var level: Int? {
+    rawValue >= 2 && rawValue <= 5 ? Int(rawValue) - 1 : nil
+  }
+}
+
+/// A frame's type word, taken apart.
+public struct TypeWord: Equatable, BitwiseCopyable {
+  public var raw: UInt64
+  @inlinable public init(_ raw: UInt64) { self.raw = raw }
+
+  public static let validated: UInt64 = 1 &<< 59
+  public static let partial: UInt64 = 1 &<< 58
+  public static let pinned: UInt64 = 1 &<< 57
+  static let countMask: UInt64 = 0xffff_ffff
+
+  /// The type; an unused number cannot stand there.
+  @inlinable public var type: FrameType { FrameType(rawValue: raw &>> 60) ?? .none }
+  @inlinable public var count: UInt64 { raw & 0xffff_ffff }
+  @inlinable public var isValidated: Bool { raw & TypeWord.validated != 0 }
+  @inlinable public var isPartial: Bool { raw & TypeWord.partial != 0 }
+  @inlinable public var isPinned: Bool { raw & TypeWord.pinned != 0 }
+
+  /// A word of a type with a count and flags.
+  @inlinable public init(_ type: FrameType, count: UInt64, flags: UInt64 = 0) { raw = type.rawValue &<< 60 | flags | count }
+}
+
+/// The ledger of all frames. There is one; every operation is safe on any frame number.
+public struct FrameLedger: ~Copyable, Anchored {
+  public static var anchorSlot: AnchorSlot { .frameLedger }
+
+  let words: AtomicTable
+  /// How many frames each domain owns and may own.
+  public let accounts: OwnerAccounts
+  var allocator: Lock<FrameAllocator>
+  /// How many frames the ledger covers.
+  public let frameCount: UInt64
+
+  static let allocated: UInt64 = 1 &<< 63
+  static let countMask: UInt64 = 0xffff_ffff
+  /// Counts stop here: more references are refused, so that a count never wraps.
+  static let countLimit: UInt64 = 0xf000_0000
+
+  /// How many frames the ledger of `frames` frames takes.
+  public static func framesNeeded(for frames: UInt64) -> UInt64 { (frames &* 32 &+ 4095) &>> 12 &+ OwnerAccounts.framesNeeded }
+
+  /// An empty ledger in `framesNeeded(for:)` frames from `storage` on. Every frame starts as device memory (DOMID_IO).
+  public init(storage: MachineFrame, frames: UInt64) {
+    let own = FrameLedger.framesNeeded(for: frames) &- OwnerAccounts.framesNeeded
+    words = AtomicTable(first: storage, frames: own)
+    accounts = OwnerAccounts(storage: storage + own)
+    allocator = Lock(.frameAllocator, FrameAllocator())
+    frameCount = frames
+    for index in 0..<Int(frames) { words.store(index &* 4 &+ 2, UInt64(DomainID.io.raw)) }
+  }
+
+  /// Runs `body` with the allocator, alone, and the ledger it works over.
+  mutating func withAllocator<R>(_ body: (inout FrameAllocator, borrowing FrameLedger) -> R) -> R {
+    // The allocator is a field of the ledger, but only touches the table behind it: give it that by the anchor.
+    allocator.withLock { allocator in body(&allocator, Ref<FrameLedger>.shared[]) }
+  }
+
+  /// Whether the ledger knows the frame: others are device memory beyond all RAM.
+  @inlinable public func covers(_ frame: MachineFrame) -> Bool { frame.number < frameCount }
+
+  @inline(__always) func countIndex(_ frame: MachineFrame) -> Int { Int(truncatingIfNeeded: frame.number) &* 4 }
+  @inline(__always) func typeIndex(_ frame: MachineFrame) -> Int { Int(truncatingIfNeeded: frame.number) &* 4 &+ 1 }
+  @inline(__always) func ownerIndex(_ frame: MachineFrame) -> Int { Int(truncatingIfNeeded: frame.number) &* 4 &+ 2 }
+  @inline(__always) func linkIndex(_ frame: MachineFrame) -> Int { Int(truncatingIfNeeded: frame.number) &* 4 &+ 3 }
+
+  /// The owner at this moment. It stays so only while the caller holds a reference.
+  @inlinable public func owner(_ frame: MachineFrame) -> DomainID {
+    covers(frame) ? DomainID(UInt16(truncatingIfNeeded: ownerWord(frame))) : .io
+  }
+  @usableFromInline func ownerWord(_ frame: MachineFrame) -> UInt64 { words.load(ownerIndex(frame)) }
+
+  /// The type word at this moment.
+  public func type(_ frame: MachineFrame) -> TypeWord { covers(frame) ? TypeWord(words.load(typeIndex(frame))) : TypeWord(0) }
+
+  /// How many references of any kind exist.
+  public func count(_ frame: MachineFrame) -> UInt64 { covers(frame) ? words.load(countIndex(frame)) & FrameLedger.countMask : 0 }
+
+  /// Whether the frame is allocated: to a domain, or shared by the hypervisor.
+  public func isAllocated(_ frame: MachineFrame) -> Bool {
+    covers(frame) && words.load(countIndex(frame)) & FrameLedger.allocated != 0
+  }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The numbers that guests name things by. A number says nothing of whether the thing exists.
+import CXenABI
+
+/// A domain's number (`domid_t`, xen/xen.h).
+public struct DomainID: Hashable, Sendable, BitwiseCopyable {
+  public var raw: UInt16
+  @inlinable public init(_ raw: UInt16) { self.raw = raw }
+
+  /// The caller itself (DOMID_SELF).
+  public static let current = DomainID(0x7ff0)
+  /// Owner of device memory (DOMID_IO).
+  public static let io = DomainID(0x7ff1)
+  /// Owner of the hypervisor's shared frames (DOMID_XEN).
+  public static let xen = DomainID(0x7ff2)
+  /// Owner of copy-on-write frames (DOMID_COW): always refused here.
+  public static let copyOnWrite = DomainID(0x7ff3)
+  /// No domain (DOMID_INVALID).
+  public static let invalid = DomainID(0x7ff4)
+  /// The idle domain (DOMID_IDLE).
+  public static let idle = DomainID(0x7fff)
+  /// Numbers from here on are not ordinary domains (DOMID_FIRST_RESERVED).
+  public static let firstReserved: UInt16 = 0x7ff0
+
+  /// Whether it can be the number of an ordinary domain.
+  @inlinable public var isOrdinary: Bool { raw < DomainID.firstReserved }
+}
+
+/// A vCPU's number within its domain.
+public struct VCPUID: Hashable, Sendable, BitwiseCopyable {
+  public var raw: UInt32
+  @inlinable public init(_ raw: UInt32) { self.raw = raw }
+}
+
+/// An event channel's local number (`evtchn_port_t`, xen/event_channel.h).
+public struct EventPort: Hashable, Sendable, BitwiseCopyable {
+  public var raw: UInt32
+  @inlinable public init(_ raw: UInt32) { self.raw = raw }
+}
+
+/// An index into a grant table (`grant_ref_t`, xen/grant_table.h).
+public struct GrantReference: Hashable, Sendable, BitwiseCopyable {
+  public var raw: UInt32
+  @inlinable public init(_ raw: UInt32) { self.raw = raw }
+}
+
+/// A frame number as a guest counts its own memory (pfn, `xen_pfn_t`). For PV guests the hypervisor only stores it (M2P).
+public struct GuestFrame: Hashable, Sendable, BitwiseCopyable {
+  public var number: UInt64
+  @inlinable public init(_ number: UInt64) { self.number = number }
+}
+
+/// Virtual interrupts (VIRQ_*, xen/xen.h).
+public enum VirtualInterrupt {
+  public static let timer: UInt32 = 0
+  public static let debug: UInt32 = 1
+  public static let console: UInt32 = 2
+  public static let domainException: UInt32 = 3
+  public static let traceBuffer: UInt32 = 4
+  public static let debugger: UInt32 = 6
+  public static let profiler: UInt32 = 7
+  public static let consoleRing: UInt32 = 8
+  public static let cpuState: UInt32 = 9
+  public static let memoryEvent: UInt32 = 10
+  public static let argo: UInt32 = 11
+  public static let outOfMemory: UInt32 = 12
+  public static let performance: UInt32 = 13
+  /// Numbers below this exist (NR_VIRQS).
+  public static let count: UInt32 = 24
+
+  /// Whether each vCPU has its own (otherwise the domain has one).
+  public static func isPerVCPU(_ virq: UInt32) -> Bool {
+    virq == timer || virq == debug || virq == profiler || virq == performance
+  }
+}
