@@ -31,8 +31,6 @@ public struct Domain: ~Copyable {
 
   // ---- Atomic ----
 
-  /// CPUs that may hold translations of this domain: those its vCPUs ran on since they last flushed.
-  public var translatingCPUs = AtomicCPUSet()
   /// Assists that the guest has enabled (VMASST_TYPE_*), as bits.
   public var assists = AtomicWord(0)
   /// Non-zero while the domain is paused, by tools or by the hypervisor: how many pauses are in force.
@@ -90,28 +88,4 @@ public struct DomainLife: ~Copyable {
   public var isDying = false
 
   public init() {}
-}
-
-/// A set of CPUs that many CPUs change at once.
-public struct AtomicCPUSet: ~Copyable {
-  var low = AtomicWord(0)
-  var high = AtomicWord(0)
-
-  public init() {}
-
-  /// Adds a CPU.
-  public mutating func insert(_ cpu: Int) {
-    if cpu < 64 { low.fetchOr(1 &<< UInt64(cpu)) } else { high.fetchOr(1 &<< UInt64(cpu &- 64)) }
-  }
-  /// Takes a CPU out.
-  public mutating func remove(_ cpu: Int) {
-    if cpu < 64 { low.fetchAnd(~(1 &<< UInt64(cpu))) } else { high.fetchAnd(~(1 &<< UInt64(cpu &- 64))) }
-  }
-  /// The set at this moment.
-  public mutating func load() -> CPUSet {
-    var set = CPUSet()
-    set.low = low.load()
-    set.high = high.load()
-    return set
-  }
 }

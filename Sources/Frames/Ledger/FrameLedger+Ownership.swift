@@ -46,6 +46,7 @@ extension FrameLedger {
   /// A frame for the hypervisor's own use, cleared; nil without memory. Only `freeOwn` gives it back.
   public mutating func allocateOwn(order: Int = 0) -> MachineFrame? {
     guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order) }) else { return nil }
+    settleFreed()
     for index in 0..<UInt64(1) &<< UInt64(order) {
       let frame = first + index
       words.store(ownerIndex(frame), UInt64(DomainID.xen.raw))
@@ -54,6 +55,15 @@ extension FrameLedger {
       PhysicalWindow.clear(frame)
     }
     return first
+  }
+
+  /// F1 for frames that were free: has every CPU flush that may still have a translation from a former owner.
+  mutating func settleFreed() {
+    let stamp = freeStamp.load()
+    guard stamp != 0 else { return }
+    var all = CPUSet()
+    for cpu in 0..<CPUs.started where CPUs.isOnline(cpu) { all.insert(cpu) }
+    flushStale(all, since: stamp)
   }
 
   /// Gives back what `allocateOwn` gave.
@@ -104,6 +114,7 @@ extension FrameLedger {
       accounts.release(owner, size)
       return nil
     }
+    settleFreed()
     for index in 0..<size {
       let frame = first + index
       if words.load(countIndex(frame)) & FrameLedger.dirty != 0 && !keepOldData { PhysicalWindow.clear(frame) }
@@ -151,23 +162,24 @@ extension FrameLedger {
 
   /// I6: the count has reached zero; nobody can name the frame any more.
   func lastReferenceDropped(_ frame: MachineFrame) {
-    settleFlush(frame, from: TypeWord(words.load(typeIndex(frame))).type)
     words.store(typeIndex(frame), 0)
     words.store(countIndex(frame), FrameLedger.dirty)
+    // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1).
+    Ref<FrameLedger>.shared[].freeStamp.store(TLB.clock)
     Ref<FrameLedger>.shared[].withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
   }
 }
 
-/// How many frames each domain owns, and may own.
+/// How many frames each domain owns and may own, and which CPUs may translate through its tables.
 public struct OwnerAccounts: ~Copyable {
   let words: AtomicTable
 
-  /// Frames for the table: two words for each possible domain number.
-  public static let framesNeeded: UInt64 = 128
+  /// Frames for the table: four words for each possible domain number.
+  public static let framesNeeded: UInt64 = 256
 
   init(storage: MachineFrame) { words = AtomicTable(first: storage, frames: OwnerAccounts.framesNeeded) }
 
-  @inline(__always) func index(_ domain: DomainID) -> Int { Int(domain.raw & 0x7fff) &* 2 }
+  @inline(__always) func index(_ domain: DomainID) -> Int { Int(domain.raw & 0x7fff) &* 4 }
 
   /// Frames that the domain owns.
   public func owned(_ domain: DomainID) -> UInt64 { words.load(index(domain)) }
@@ -188,6 +200,25 @@ public struct OwnerAccounts: ~Copyable {
       if found == seen { return true }
       seen = found
     }
+  }
+
+  /// CPUs that may hold translations of the domain: those that have run it and not switched away since.
+  @inline(__always)
+  public func translating(_ domain: DomainID) -> CPUSet {
+    var set = CPUSet()
+    set.low = words.load(index(domain) &+ 2)
+    set.high = words.load(index(domain) &+ 3)
+    return set
+  }
+
+  /// Notes that a CPU is about to use the domain's page tables.
+  public func startTranslating(_ domain: DomainID, cpu: Int) {
+    words.fetchOr(index(domain) &+ (cpu < 64 ? 2 : 3), 1 &<< UInt64(cpu & 63))
+  }
+
+  /// Notes that a CPU has switched to other page tables.
+  public func stopTranslating(_ domain: DomainID, cpu: Int) {
+    words.fetchAnd(index(domain) &+ (cpu < 64 ? 2 : 3), ~(1 &<< UInt64(cpu & 63)))
   }
 
   func release(_ domain: DomainID, _ frames: UInt64) { words.fetchAdd(index(domain), 0 &- frames) }

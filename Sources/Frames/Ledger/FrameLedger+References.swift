@@ -94,16 +94,21 @@ extension FrameLedger {
     }
   }
 
-  /// F1: before a frame is used with a new type, has every CPU flush that may hold translations from the old one.
+  /// F1: before a frame is used with a new type, has every CPU flush that may hold translations from the old one: those that
+  /// have run the owner and not flushed since.
   func settleFlush(_ frame: MachineFrame, from old: FrameType) {
     guard old != .none else { return }
-    let stamp = words.load(linkIndex(frame))
+    flushStale(accounts.translating(owner(frame)), since: words.load(linkIndex(frame)))
+  }
+
+  /// Has those of a set of CPUs flush that have not done so since `stamp`.
+  func flushStale(_ cpus: CPUSet, since stamp: UInt64) {
+    var rest = cpus
     var stale = CPUSet()
-    var any = false
-    for cpu in 0..<CPUs.started where CPUs.isOnline(cpu) && !TLB.hasFlushed(cpu, since: stamp) {
-      stale.insert(cpu)
-      any = true
+    while let cpu = rest.first {
+      rest.remove(cpu)
+      if !TLB.hasFlushed(cpu, since: stamp) { stale.insert(cpu) }
     }
-    if any { TLB.flush(stale) }
+    if !stale.isEmpty { TLB.flush(stale) }
   }
 }

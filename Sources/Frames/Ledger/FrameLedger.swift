@@ -86,6 +86,10 @@ public struct FrameLedger: ~Copyable, Anchored {
   /// How many frames each domain owns and may own.
   public let accounts: OwnerAccounts
   var allocator: Lock<FrameAllocator>
+  /// Device frames that nobody may map.
+  public var forbiddenDevices = SmallFrameSet()
+  /// The flush clock when a domain's frame was last freed: who allocates afterwards settles it (F1).
+  var freeStamp = AtomicWord(0)
   /// How many frames the ledger covers.
   public let frameCount: UInt64
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hypervisor's own messages: to the serial console, and into a ring that Domain 0 can read (`xl dmesg`).
+import Machine
+
+/// How much a message matters, as in the `loglvl` option.
+public enum LogLevel: Int, Comparable {
+  case error = 0
+  case warning = 1
+  case info = 2
+  case debug = 3
+
+  @inlinable public static func < (a: LogLevel, b: LogLevel) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// The console's state. Its lock has the highest rank: a message can be written anywhere.
+public struct Console: ~Copyable, Anchored {
+  public static var anchorSlot: AnchorSlot { .console }
+
+  /// Where the text goes and comes from; nil without one.
+  public var port: SerialPort?
+  /// Messages of a lower weight than this are not shown.
+  public var threshold = LogLevel.warning
+  /// Guests' messages: the same.
+  public var guestThreshold = LogLevel.warning
+  /// The ring of everything shown: frames from `ringFirst` on, a power of two of bytes.
+  let ringFirst: MachineFrame
+  let ringBytes: Int
+  /// How many bytes have ever gone into the ring.
+  public var lock: Lock<ConsoleRing>
+
+  /// A console with a ring in `frames` (a power of two) frames.
+  public init(port: SerialPort?, ring: MachineFrame, frames: Int) {
+    self.port = port
+    ringFirst = ring
+    ringBytes = frames &* 4096
+    lock = Lock(.console, ConsoleRing())
+  }
+}
+
+/// What the console's lock protects.
+public struct ConsoleRing: ~Copyable {
+  /// How many bytes have ever been put in, and from where a reader that clears starts.
+  public var produced: UInt64 = 0
+  public var cleared: UInt64 = 0
+
+  public init() {}
+}
+
+extension Ref where T == Console {
+  /// Puts one byte out, with the carriage return that a terminal wants. Under the lock.
+  func emit(_ byte: UInt8, _ ring: inout ConsoleRing) {
+    let offset = Int(ring.produced & UInt64(self[].ringBytes &- 1))
+    PhysicalWindow.store8(self[].ringFirst + UInt64(offset &>> 12), byte: offset & 4095, byte)
+    ring.produced &+= 1
+    if let port = self[].port {
+      if byte == 10 { port.send(13) }
+      port.send(byte)
+    }
+  }
+
+  /// Writes a line, prefixed as users of Xen know it.
+  public func write(_ line: borrowing TextLine) {
+    self[].lock.withLock { ring in
+      var prefix = TextLine()
+      prefix.put("(XEN) ")
+      prefix.forEach { emit($0, &ring) }
+      line.forEach { emit($0, &ring) }
+      emit(10, &ring)
+    }
+  }
+
+  /// Writes bytes of a guest's as they are.
+  public func write(raw bytes: Span<UInt8>) {
+    self[].lock.withLock { ring in
+      for index in 0..<bytes.count { emit(bytes[index], &ring) }
+    }
+  }
+
+  /// The byte at a position of the stream, if it is still in the ring.
+  public func byte(at position: UInt64) -> UInt8 {
+    let offset = Int(position & UInt64(self[].ringBytes &- 1))
+    return PhysicalWindow.load8(self[].ringFirst + UInt64(offset &>> 12), byte: offset & 4095)
+  }
+
+  /// How many bytes the ring holds at most.
+  public var capacity: UInt64 { UInt64(self[].ringBytes) }
+}
+
+/// Writing messages.
+public enum Log {
+  /// Writes a line that `fill` puts together, if its weight is shown.
+  @inline(__always)
+  public static func write(_ level: LogLevel, _ fill: (inout TextLine) -> Void) {
+    guard Ref<Console>.isPublished, level <= Ref<Console>.shared[].threshold else { return }
+    var line = TextLine()
+    fill(&line)
+    Ref<Console>.shared.write(line)
+  }
+
+  /// Writes a fixed line.
+  public static func write(_ level: LogLevel, _ text: StaticString) {
+    write(level) { $0.put(text) }
+  }
+}

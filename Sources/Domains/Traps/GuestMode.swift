@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel mode and user mode of a guest. To the CPU both are ring 3; what tells them apart is the page table in use, the GS base,
+// and this vCPU's note of which it is.
+import Machine
+import XenABI
+
+extension Ref where T == VCPU {
+  /// Goes from user mode to kernel mode, on the CPU that runs the vCPU.
+  @inline(__always)
+  func enterKernelMode() {
+    self[].isKernelMode = true
+    Registers.swapGS()
+    if let table = self[].kernelTable { Registers.setPageTable(table) }
+  }
+
+  /// Goes from kernel mode to user mode. False if the guest has given no user page table.
+  @inline(__always)
+  func enterUserMode() -> Bool {
+    guard let table = self[].userTable else { return false }
+    self[].isKernelMode = false
+    Registers.swapGS()
+    Registers.setPageTable(table)
+    return true
+  }
+}

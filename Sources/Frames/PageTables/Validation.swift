@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making a frame a page table: every entry checked, level by level, without recursion, stopping where the time is up.
+//
+// A table under validation is partial: it has its type, no uses yet, and one reference that belongs to this state. The owner
+// word says how many entries have been admitted. Stopping leaves tables of up to four levels partial, each waiting at the
+// entry that leads to the next; going on starts again from the top and finds each where it stopped. A table that turns out bad
+// is taken apart from there (Teardown.swift), with everything above it that was waiting for it.
+import Machine
+import XenABI
+
+extension TypeWord {
+  /// A partial table that is being taken apart.
+  public static let dying: UInt64 = 1 &<< 56
+  @inlinable public var isDying: Bool { raw & TypeWord.dying != 0 }
+  /// A partial table that the operation at work right now is validating: an entry below it that wants it otherwise is bad.
+  public static let active: UInt64 = 1 &<< 55
+  @inlinable public var isActive: Bool { raw & TypeWord.active != 0 }
+}
+
+/// A limit on work between two looks at the clock: how many entries a stretch may handle.
+public struct EntryBudget: BitwiseCopyable {
+  /// Entries left.
+  public var left: Int
+  /// Some hundred microseconds' worth.
+  public init(entries: Int = 8192) { left = entries }
+}
+
+extension FrameLedger {
+  /// Adds a use of a frame as page table of `level`, validating it if it is not one yet. The caller holds a reference and the
+  /// domain's page-table lock.
+  ///
+  /// - Throws: `invalid` if the frame is in another use or an entry is bad; `restart` if the budget is used up.
+  func promote(
+    _ frame: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+  ) throws(XenError) {
+    if takeValidated(frame, level: level) { return }
+    try claim(frame, level: level, &work)
+    try validate(frame, level: level, rules, &work, &budget)
+  }
+
+  /// Adds a use of a table that is validated already. False if it is not a table of that level.
+  @inline(__always)
+  func takeValidated(_ frame: MachineFrame, level: Int) -> Bool {
+    let index = typeIndex(frame)
+    var seen = words.load(index)
+    while true {
+      let word = TypeWord(seen)
+      guard word.type == .pageTable(level), word.isValidated, word.count < FrameLedger.countLimit else { return false }
+      let found = words.compareExchange(index, expected: seen, desired: seen &+ 1)
+      if found == seen { return true }
+      seen = found
+    }
+  }
+
+  /// Makes an unused frame partial as a table of `level`, or finds it so. Rules I1 and F1.
+  func claim(_ frame: MachineFrame, level: Int, _ work: inout PageTableWork) throws(XenError) {
+    let index = typeIndex(frame)
+    var seen = words.load(index)
+    while true {
+      let word = TypeWord(seen)
+      if word.isPartial {
+        if word.type == .pageTable(level) && !word.isDying { return }
+        if word.isActive { throw .invalid }
+        if !word.isDying { abandon(frame, &work) }
+        throw .restart
+      }
+      guard word.count == 0, !isShared(frame) else { throw .invalid }
+      // The state's own reference.
+      guard takeAnother(frame) else { throw .invalid }
+      let desired = TypeWord(.pageTable(level), count: 0, flags: TypeWord.partial).raw
+      let found = words.compareExchange(index, expected: seen, desired: desired)
+      if found == seen {
+        setProgress(frame, 0)
+        setLinear(frame, uses: 0, users: 0)
+        settleFlush(frame, from: word.type)
+        return
+      }
+      drop(frame)
+      seen = found
+    }
+  }
+
+  /// Validates a partial table to the end, and gives it one use.
+  private func validate(
+    _ top: MachineFrame, level topLevel: Int, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+  ) throws(XenError) {
+    // The tables from the top down to the one at work, by level.
+    var path = InlineArray<5, MachineFrame>(repeating: .invalid)
+    var level = topLevel
+    path[level] = top
+    words.fetchOr(typeIndex(top), TypeWord.active)
+    while true {
+      let table = path[level]
+      do {
+        let waiting: MachineFrame?
+        if level == 1 {
+          try admitAllLevel1(table, rules, &work, &budget)
+          waiting = nil
+        } else {
+          waiting = try admitHigherUntilBlocked(table, level: level, rules, &work, &budget)
+        }
+        if let lower = waiting {
+          level &-= 1
+          path[level] = lower
+          words.fetchOr(typeIndex(lower), TypeWord.active)
+          continue
+        }
+      } catch {
+        // The references that the waiting entries took for the tables below them.
+        for each in level...topLevel { words.fetchAnd(typeIndex(path[each]), ~TypeWord.active) }
+        for above in level..<topLevel { drop(path[above]) }
+        if error != .restart { for each in level...topLevel { abandon(path[each], &work) } }
+        throw error
+      }
+      complete(table, level: level)
+      if level == topLevel { return }
+      // The entry that led here now holds what it should: the reference it took, and this first use.
+      level &+= 1
+      setProgress(path[level], progress(path[level]) &+ 1)
+    }
+  }
+
+  /// A partial table becomes a validated one with one use.
+  private func complete(_ table: MachineFrame, level: Int) {
+    words.store(typeIndex(table), TypeWord(.pageTable(level), count: 1, flags: TypeWord.validated).raw)
+    setProgress(table, 0)
+    drop(table)
+  }
+
+  private func admitAllLevel1(
+    _ table: MachineFrame, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+  ) throws(XenError) {
+    var index = progress(table)
+    if index == 0 && budget.left < 512 { throw .restart }
+    budget.left &-= 512 &- index
+    while index < 512 {
+      let raw = PhysicalWindow.load(table, word: index)
+      if raw & PTE.present != 0 {
+        do {
+          let entry = try admitLevel1(raw, rules, &work)
+          if entry != raw { rewrite(table, index, raw, entry) }
+        } catch {
+          setProgress(table, index)
+          throw error
+        }
+      }
+      index &+= 1
+    }
+    setProgress(table, 512)
+  }
+
+  /// The guest cannot write the table any more (it is partial), but the CPU may have set accessed bits: keep them.
+  private func rewrite(_ table: MachineFrame, _ index: Int, _ raw: UInt64, _ entry: UInt64) {
+    PhysicalWindow.store(table, word: index, entry)
+  }
+
+  /// Admits entries until the table is through (nil) or one leads to a table that must be validated first: that is given, with
+  /// a reference taken for the entry.
+  private func admitHigherUntilBlocked(
+    _ table: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+  ) throws(XenError) -> MachineFrame? {
+    var index = progress(table)
+    if level == 4 && index == 0 { installHypervisorSlots(table, rules) }
+    while index < 512 {
+      if isHypervisorSlot(level, index) {
+        index = HypervisorSpace.endSlot
+        continue
+      }
+      let raw = PhysicalWindow.load(table, word: index)
+      guard raw & PTE.present != 0 else {
+        index &+= 1
+        continue
+      }
+      setProgress(table, index)
+      budget.left &-= 1
+      if budget.left < 0 { throw .restart }
+      let entry = try checkHigher(raw, rules)
+      let target = MachineFrame(physical: raw & PTE.frameMask)
+      guard take(target, owner: rules.tableOwner) else { throw .invalid }
+      if takeValidated(target, level: level &- 1) || admitLinear(entry, in: table, level: level, target: target) {
+        if entry != raw { rewrite(table, index, raw, entry) }
+        index &+= 1
+        continue
+      }
+      do { try claim(target, level: level &- 1, &work) } catch {
+        drop(target)
+        throw error
+      }
+      if entry != raw { rewrite(table, index, raw, entry) }
+      return target
+    }
+    setProgress(table, 512)
+    return nil
+  }
+
+  func installHypervisorSlots(_ table: MachineFrame, _ rules: EntryRules) {
+    for slot in HypervisorSpace.firstSlot..<HypervisorSpace.endSlot {
+      PhysicalWindow.store(table, word: slot, PhysicalWindow.load(rules.hypervisorRoot, word: slot))
+    }
+  }
+}
