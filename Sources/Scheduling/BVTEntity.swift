@@ -43,10 +43,12 @@ public struct BVTEntity: BitwiseCopyable, Sendable {
 
   /// Links of the heap by actual time; while parked, `left` and `parent` are next and previous in the parking queue.
   var actualLinks = HeapLinks()
-  /// Links of the heap of warping entities by effective time.
-  var warpLinks = HeapLinks()
+  /// Links of the heap of borrowing entities by effective time.
+  var effectiveLinks = HeapLinks()
 
   var warp = WarpState()
+  /// The loan of an entity queued because it woke: its lead over the queue's virtual time, if that is below the allowance.
+  var wakeLoan: UInt64 = 0
   /// Its budget under a cap.
   public internal(set) var cap = CapState()
   /// Its runstate and the time spent in each.
@@ -72,8 +74,11 @@ public struct BVTEntity: BitwiseCopyable, Sendable {
     account = RunstateAccount(state: .offline, now: now)
   }
 
-  /// E: the actual time less the loan while it warps.
-  public var effective: VirtualTime { actual.movedBack(by: warp.loan) }
+  /// E: the actual time less the loan while it warps or waits after a wake.
+  public var effective: VirtualTime { actual.movedBack(by: warp.loan &+ wakeLoan) }
+
+  /// Whether the effective time differs from the actual one.
+  var isBorrowing: Bool { warp.isActive || wakeLoan != 0 }
 
   /// Its warp settings.
   public var warpSettings: WarpSettings { warp.settings }

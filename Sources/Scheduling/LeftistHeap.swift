@@ -17,18 +17,18 @@ protocol HeapOrder {
 }
 
 /// All queued entities by actual virtual time: its root gives the queue's virtual time, and the next entity to run when
-/// nobody warps.
+/// nobody borrows.
 enum ActualTimeOrder: HeapOrder {
   static func key(of entity: borrowing BVTEntity) -> VirtualTime { entity.actual }
   static func links(of entity: borrowing BVTEntity) -> HeapLinks { entity.actualLinks }
   static func setLinks(of entity: inout BVTEntity, to links: HeapLinks) { entity.actualLinks = links }
 }
 
-/// The queued entities that warp, by effective virtual time.
-enum WarpedTimeOrder: HeapOrder {
+/// The queued entities that borrow (warping ones, and wakers within the allowance), by effective virtual time.
+enum EffectiveTimeOrder: HeapOrder {
   static func key(of entity: borrowing BVTEntity) -> VirtualTime { entity.effective }
-  static func links(of entity: borrowing BVTEntity) -> HeapLinks { entity.warpLinks }
-  static func setLinks(of entity: inout BVTEntity, to links: HeapLinks) { entity.warpLinks = links }
+  static func links(of entity: borrowing BVTEntity) -> HeapLinks { entity.effectiveLinks }
+  static func setLinks(of entity: inout BVTEntity, to links: HeapLinks) { entity.effectiveLinks = links }
 }
 
 /// A leftist heap through the entities of a store.

@@ -6,7 +6,7 @@ extension RunQueue {
   /// The first rule found broken, `nil` when all hold.
   public func firstBrokenRule<Store: EntityStore & ~Copyable & ~Escapable>(in store: inout Store) -> StaticString? {
     var queued: UInt32 = 0
-    var warping = 0
+    var borrowing = 0
     var weight: UInt64 = 0
     var walk = HeapWalk(byActualTime)
     while walk.position != .none {
@@ -17,18 +17,18 @@ extension RunQueue {
       if let broken = brokenShape(at: walk.position, of: byActualTime, in: &store) { return broken }
       queued &+= 1
       weight &+= UInt64(entity.weight)
-      warping &+= entity.warp.isActive ? 1 : 0
+      borrowing &+= entity.isBorrowing ? 1 : 0
       walk.advance(in: store)
     }
-    var warpWalk = HeapWalk(byWarpedTime)
-    while warpWalk.position != .none {
-      let entity = store[warpWalk.position]
-      if entity.membership != .queued || !entity.warp.isActive { return "Q2: the warped heap holds a stranger" }
-      if let broken = brokenShape(at: warpWalk.position, of: byWarpedTime, in: &store) { return broken }
-      warping &-= 1
-      warpWalk.advance(in: store)
+    var borrowers = HeapWalk(byEffectiveTime)
+    while borrowers.position != .none {
+      let entity = store[borrowers.position]
+      if entity.membership != .queued || !entity.isBorrowing { return "Q2: the heap of borrowers holds a stranger" }
+      if let broken = brokenShape(at: borrowers.position, of: byEffectiveTime, in: &store) { return broken }
+      borrowing &-= 1
+      borrowers.advance(in: store)
     }
-    if warping != 0 { return "Q2: a warping entity is missing from the warped heap" }
+    if borrowing != 0 { return "Q2: a borrower is missing from its heap" }
     if currentIndex != .none {
       let entity = store[currentIndex]
       if entity.membership != .current || Int(entity.cpu) != cpu { return "Q1: the current entity is elsewhere" }

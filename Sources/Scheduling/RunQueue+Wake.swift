@@ -27,6 +27,8 @@ extension RunQueue {
     case .current:
       // It went to sleep and no decision has been taken yet: it just goes on.
       guard !store[index].isRunnable else { return .none }
+      bringUpToDate(in: &store, now: now)
+      store[index].catchUp(with: virtualTime, now: now)
       store[index].account.enter(.running, now: now)
       store[index].chargedUntil = max(now, store[index].chargedUntil)
       count(index, in: &store)

@@ -5,7 +5,7 @@
 //
 // Rules (checked by `firstBrokenRule`):
 //  Q1  Every runnable entity of the queue is in exactly one place: current, queued, or parked.
-//  Q2  The actual-time heap holds all queued entities; the warped-time heap holds those of them that warp.
+//  Q2  One heap holds all queued entities by actual time; a second one, by effective time, holds those that borrow.
 //  Q3  The virtual time (SVT) never goes back, and no queued entity's actual time is before it.
 //  Q4  `runnableCount` and `runnableWeight` cover the queued entities and the current one unless it went to sleep.
 
@@ -33,7 +33,7 @@ public struct RunQueue: ~Copyable {
   var currentAllowance: UInt64 = 0
   var nextTicket: UInt64 = 0
   var byActualTime = LeftistHeap<ActualTimeOrder>()
-  var byWarpedTime = LeftistHeap<WarpedTimeOrder>()
+  var byEffectiveTime = LeftistHeap<EffectiveTimeOrder>()
   var parked = ParkingQueue()
 
   /// An empty queue for physical CPU `cpu`.
@@ -62,16 +62,19 @@ public struct RunQueue: ~Copyable {
   /// The queued entity that goes first, `none` when none is queued.
   func best<Store: EntityStore & ~Copyable & ~Escapable>(in store: inout Store) -> EntityIndex {
     let plain = byActualTime.root
-    let warped = byWarpedTime.root
-    guard warped != .none else { return plain }
-    // The first by actual time may warp itself: then its effective time, and so the warped root's, is before its actual
-    // time, and the comparison chooses the warped root, as it should.
-    let distance = store[warped].effective.distance(from: store[plain].actual)
-    if distance != 0 { return distance < 0 ? warped : plain }
-    return store[warped].tie < store[plain].tie ? warped : plain
+    let borrower = byEffectiveTime.root
+    guard borrower != .none else { return plain }
+    // The first by actual time may borrow itself: then its effective time, and so the first borrower's, is before its
+    // actual time, and the comparison chooses the first borrower, as it should.
+    let distance = store[borrower].effective.distance(from: store[plain].actual)
+    if distance != 0 { return distance < 0 ? borrower : plain }
+    return store[borrower].tie < store[plain].tie ? borrower : plain
   }
 
   /// Puts a runnable entity of this queue that is nowhere else into the heaps. Its weight is already counted.
+  ///
+  /// A woken entity whose lead over the virtual time is below the allowance borrows that lead while it waits. Had it not
+  /// slept, the same lead would not have cost it the CPU; so it pays for short sleeps with no latency, and gains no time.
   mutating func enqueue<Store: EntityStore & ~Copyable & ~Escapable>(
     _ index: EntityIndex, woken: Bool, in store: inout Store, now: UInt64
   ) {
@@ -80,14 +83,21 @@ public struct RunQueue: ~Copyable {
     nextTicket &+= 1  // 2^63 tickets last longer than the clock.
     store[index].membership = .queued
     store[index].warp.refresh(now: now)
+    if woken, !store[index].warp.isActive {
+      let lead = store[index].actual.distance(from: virtualTime)
+      if lead > 0, UInt64(lead) < VirtualRate.virtual(elapsed: parameters.allowance, weight: store[index].weight) {
+        store[index].wakeLoan = UInt64(lead)
+      }
+    }
     byActualTime.insert(index, in: &store)
-    if store[index].warp.isActive { byWarpedTime.insert(index, in: &store) }
+    if store[index].isBorrowing { byEffectiveTime.insert(index, in: &store) }
   }
 
   /// Takes a queued entity out of the heaps. Its weight stays counted.
   mutating func dequeue<Store: EntityStore & ~Copyable & ~Escapable>(_ index: EntityIndex, in store: inout Store) {
     byActualTime.remove(index, in: &store)
-    if store[index].warp.isActive { byWarpedTime.remove(index, in: &store) }
+    if store[index].isBorrowing { byEffectiveTime.remove(index, in: &store) }
+    store[index].wakeLoan = 0
   }
 
   /// Parks an entity of this queue that is nowhere else. Its weight is no longer counted.

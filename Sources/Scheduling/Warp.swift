@@ -28,7 +28,7 @@ public struct WarpSettings: BitwiseCopyable, Equatable, Sendable {
 /// An entity's warp settings and how much of the current burst is used.
 struct WarpState: BitwiseCopyable {
   var settings = WarpSettings.none
-  /// Whether the loan counts now. While queued it decides which heaps hold the entity, so it changes only outside them.
+  /// Whether the loan counts now. It decides which heaps hold a queued entity, so it changes only outside them.
   var isActive = false
   /// Real nanoseconds run warped in the current burst.
   var used: UInt64 = 0

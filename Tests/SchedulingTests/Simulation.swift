@@ -7,6 +7,14 @@ import Testing
 
 @testable import Scheduling
 
+/// Records an issue when `condition` is false; `#expect` is too slow for every event of a simulation.
+func check(
+  _ condition: Bool, _ message: @autoclosure () -> String = "a check failed",
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  if !condition { Issue.record("\(message())", sourceLocation: sourceLocation) }
+}
+
 /// One simulated CPU.
 final class SimulatedCPU {
   var queue: RunQueue
@@ -68,7 +76,7 @@ struct Simulation {
     wokenAt.append(.max)
     worstLatency.append(0)
     created.append(now)
-    #expect(cpus[cpu].queue.admit(index, in: &store, now: now) == .none)
+    check(cpus[cpu].queue.admit(index, in: &store, now: now) == .none)
     handle(cpus[cpu].queue.wake(index, in: &store, now: now), on: cpu)
     return index
   }
@@ -141,7 +149,7 @@ struct Simulation {
     let home = Int(store[index].cpu)
     let chosen = place(index) ?? home
     if chosen != home, cpus[home].queue.withdraw(index, in: &store, now: now) {
-      #expect(cpus[chosen].queue.admit(index, in: &store, now: now) == .none)
+      check(cpus[chosen].queue.admit(index, in: &store, now: now) == .none)
       handle(cpus[chosen].queue.wake(index, in: &store, now: now), on: chosen)
     } else {
       handle(cpus[home].queue.wake(index, in: &store, now: now), on: home)
@@ -170,9 +178,9 @@ struct Simulation {
       let index = victim.queue.stealCandidate(for: thief.queue.cpu, purpose: purpose, in: &store)
     else { return false }
     let times = store[index].account.times(at: now)
-    #expect(victim.queue.withdraw(index, in: &store, now: now))
+    check(victim.queue.withdraw(index, in: &store, now: now))
     handle(thief.queue.admit(index, in: &store, now: now), on: thief.queue.cpu)
-    #expect(store[index].account.times(at: now) == times)
+    check(store[index].account.times(at: now) == times)
     steals += 1
     return true
   }
@@ -202,14 +210,14 @@ struct Simulation {
   private mutating func decide(on cpu: SimulatedCPU) {
     let previous = cpu.queue.current
     let decision = cpu.queue.decide(in: &store, now: now)
-    #expect(decision.next == cpu.queue.current)
-    #expect(decision.isSwitch == (decision.next != previous))
-    #expect(decision.runFor > 0 || decision.next == nil)
+    check(decision.next == cpu.queue.current)
+    check(decision.isSwitch == (decision.next != previous))
+    check(decision.runFor > 0 || decision.next == nil)
     if decision.isSwitch { switches += 1 }
     cpu.queue.completeSwitch()
     if let next = decision.next {
       let number = Int(next.rawValue)
-      #expect(store[next].hardAffinity.contains(cpu.queue.cpu), "affinity is broken")
+      check(store[next].hardAffinity.contains(cpu.queue.cpu), "affinity is broken")
       if wokenAt[number] != .max {
         worstLatency[number] = max(worstLatency[number], now - wokenAt[number])
         wokenAt[number] = .max
@@ -227,7 +235,7 @@ struct Simulation {
     if cpu.queue.current == index {
       cpu.needsDecision = true
     } else {
-      #expect(cpu.queue.withdraw(index, in: &store, now: now))
+      check(cpu.queue.withdraw(index, in: &store, now: now))
       if let target = place(index) { handle(cpus[target].queue.admit(index, in: &store, now: now), on: target) }
     }
     settle()
@@ -239,7 +247,7 @@ struct Simulation {
       if let broken = cpu.queue.firstBrokenRule(in: &store) { Issue.record("\(broken)") }
       guard cpu.queue.current == nil else { continue }
       for entity in store.entities where entity.membership == .queued {
-        #expect(!entity.hardAffinity.contains(cpu.queue.cpu), "CPU \(cpu.queue.cpu) idles while somebody waits")
+        check(!entity.hardAffinity.contains(cpu.queue.cpu), "a CPU idles while somebody waits")
       }
     }
   }
@@ -249,9 +257,9 @@ struct Simulation {
     var running: UInt64 = 0
     for (number, entity) in store.entities.enumerated() {
       let times = entity.account.times(at: now)
-      #expect(times.total == now - created[number])
+      check(times.total == now - created[number])
       running += times.running
     }
-    #expect(running == cpus.reduce(0) { $0 + $1.busyTime })
+    check(running == cpus.reduce(0) { $0 + $1.busyTime })
   }
 }

@@ -12,9 +12,9 @@ struct WarpTests {
     var machine = Simulation()
     let warped = machine.add(warp: WarpSettings(value: 100 * millisecond))
     let others = [machine.add(), machine.add()]
-    machine.run(for: 60 * second)
+    machine.run(for: 30 * second)
     // The advantage is the loan, once.
-    let third = 20 * second
+    let third = 10 * second
     #expect(machine.runTime(warped) >= third)
     #expect(machine.runTime(warped) <= third + 100 * millisecond + 20 * millisecond)
     for other in others { #expect(machine.runTime(other) + 60 * millisecond >= third) }
@@ -29,15 +29,13 @@ struct WarpTests {
         var machine = Simulation()
         let attacker = machine.add(Behaviour(burst: burst, rest: rest), warp: settings)
         let victim = machine.add()
-        var longestGap: UInt64 = 0
         var before: UInt64 = 0
-        for _ in 0..<200 {
+        for _ in 0..<80 {
           machine.run(for: 25 * millisecond)
-          if machine.runTime(victim) > before { longestGap = max(longestGap, machine.runTime(victim) - before) }
           #expect(machine.runTime(victim) > before, "the victim starves")
           before = machine.runTime(victim)
         }
-        // A tenth of the time warped, and a half by its weight at most.
+        // Half by its weight, and one loaned burst.
         #expect(machine.share(attacker) <= 0.51)
         #expect(machine.share(victim) >= 0.49)
       }
