@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The entity store of the tests: entities in an array, with short names for setting one up.
+
+@testable import Scheduling
+
+let millisecond: UInt64 = 1_000_000
+let microsecond: UInt64 = 1_000
+let second: UInt64 = 1_000_000_000
+
+/// Entities by index.
+struct ArrayStore: EntityStore {
+  var entities: [BVTEntity] = []
+
+  subscript(index: EntityIndex) -> BVTEntity {
+    get { entities[Int(index.rawValue)] }
+    _modify { yield &entities[Int(index.rawValue)] }
+  }
+
+  /// Adds an entity and returns its handle.
+  mutating func add(
+    weight: UInt16 = 256, warp: WarpSettings = .none, capBudget: UInt64 = 0, hard: CPUMask = .all, soft: CPUMask = .all,
+    now: UInt64 = 0
+  ) -> EntityIndex {
+    var entity = BVTEntity(weight: weight, now: now)
+    entity.setWarp(warp)
+    entity.setCap(budget: capBudget)
+    entity.setAffinity(hard: hard, soft: soft)
+    entities.append(entity)
+    return EntityIndex(UInt32(entities.count - 1))
+  }
+}
+
+/// A repeatable source of random numbers (a 64-bit linear congruential generator with a mixed output).
+struct Randomness {
+  var state: UInt64
+
+  init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
+
+  mutating func next() -> UInt64 {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    let mixed = (state ^ (state >> 29)) &* 0xBF58_476D_1CE4_E5B9
+    return mixed ^ (mixed >> 32)
+  }
+
+  /// A number from 0 up to, not including, `bound`.
+  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+  mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The scheduler once more, as plainly as it can be said: lists searched from end to end, virtual time that never wraps,
+// caps counted window by window. The run queue must make the same picks.
+
+@testable import Scheduling
+
+/// A queue with all its entities.
+struct NaiveModel {
+  enum Place { case away, asleep, queued, current, parked }
+
+  struct Entity {
+    var place = Place.away
+    var state = Runstate.offline
+    /// Actual virtual time; a lead while away.
+    var actual = 0
+    var remainder = 0
+    var weight = 256
+    var woken = false
+    var order = 0
+    var wakeLoan = 0
+    var warp = WarpSettings.none
+    var warps = false
+    var warpUsed = 0
+    var warpLastRun = 0
+    var budget = 0
+    var used = 0
+    /// The number of the window to which `used` belongs.
+    var window = 0
+    var parkedOrder = 0
+    var times = [0, 0, 0, 0]
+    var since = 0
+    var charged = 0
+
+    var effective: Int { actual - (warps ? Int(warp.value) : 0) - wakeLoan }
+    var wants: Bool { state == .running || state == .runnable }
+
+    mutating func enter(_ next: Runstate, _ now: Int) {
+      times[Int(state.rawValue)] += now - since
+      since = now
+      state = next
+    }
+
+    mutating func openWindows(to number: Int) {
+      guard budget != 0 else { return }
+      while window < number {
+        used = max(0, used - budget)
+        window += 1
+      }
+    }
+  }
+
+  var entities: [Entity]
+  var virtualTime = 0
+  var current: Int?
+  var isYielding = false
+  var sliceEnd: Int?
+  var orders = 0
+  let allowance: Int
+  let maximumSlice: Int
+  let window: Int
+
+  init(count: Int, parameters: SchedulingParameters) {
+    entities = Array(repeating: Entity(), count: count)
+    allowance = Int(parameters.allowance)
+    maximumSlice = Int(parameters.maximumSlice)
+    window = Int(parameters.capWindow)
+  }
+
+  var queued: [Int] { entities.indices.filter { entities[$0].place == .queued } }
+  var shortest: Int { max(allowance, 100_000) }
+
+  func virtualAllowance(_ index: Int) -> Int { allowance * 256 / entities[index].weight }
+
+  var best: Int? {
+    queued.min { left, right in
+      let (first, second) = (entities[left], entities[right])
+      if first.effective != second.effective { return first.effective < second.effective }
+      if first.woken != second.woken { return first.woken }
+      return first.order < second.order
+    }
+  }
+
+  mutating func tick(_ now: Int) {
+    var runnable = queued
+    if let current, entities[current].state == .running {
+      runnable.append(current)
+      charge(current, now)
+    }
+    if let least = runnable.map({ entities[$0].actual }).min() { virtualTime = max(virtualTime, least) }
+  }
+
+  mutating func charge(_ index: Int, _ now: Int) {
+    let elapsed = now - entities[index].charged
+    guard elapsed > 0 else { return }
+    let weight = entities[index].weight
+    let scaled = elapsed * 256 + entities[index].remainder
+    entities[index].actual += scaled / weight
+    entities[index].remainder = scaled % weight
+    if entities[index].warps {
+      entities[index].warpUsed += elapsed
+      entities[index].warpLastRun = now
+      let limit = Int(entities[index].warp.limit)
+      if limit != 0, entities[index].warpUsed >= limit { entities[index].warps = false }
+    }
+    if entities[index].budget != 0 {
+      var from = entities[index].charged
+      while from < now {
+        entities[index].openWindows(to: from / window)
+        let to = min(now, (from / window + 1) * window)
+        entities[index].used += to - from
+        from = to
+      }
+      entities[index].openWindows(to: now / window)
+    }
+    entities[index].charged = now
+  }
+
+  mutating func enqueue(_ index: Int, woken: Bool, _ now: Int) {
+    var entity = entities[index]
+    entity.place = .queued
+    entity.woken = woken
+    entity.order = orders
+    orders += 1
+    if entity.warp.value == 0 {
+      entity.warps = false
+    } else {
+      if now - entity.warpLastRun >= Int(entity.warp.recovery) { entity.warpUsed = 0 }
+      entity.warps = entity.warp.limit == 0 || entity.warpUsed < Int(entity.warp.limit)
+    }
+    let lead = entity.actual - virtualTime
+    entity.wakeLoan = woken && !entity.warps && lead < virtualAllowance(index) ? lead : 0
+    entities[index] = entity
+  }
+
+  mutating func ready(_ index: Int, woken: Bool, _ now: Int) -> WakeOutcome {
+    entities[index].openWindows(to: now / window)
+    if entities[index].budget != 0, entities[index].used >= entities[index].budget {
+      park(index)
+      return rearm(parkedDue!)
+    }
+    enqueue(index, woken: woken, now)
+    guard let current, entities[current].wants else { return .reschedule }
+    guard best == index else { return .none }
+    let lead = entities[current].effective - entities[index].effective
+    let missing = virtualAllowance(current) - lead
+    if missing <= 0 { return .reschedule }
+    return rearm(now + min(maximumSlice, (missing * entities[current].weight + 255) / 256))
+  }
+
+  mutating func rearm(_ time: Int) -> WakeOutcome {
+    if let sliceEnd, sliceEnd <= time { return .none }
+    sliceEnd = time
+    return .rearm(at: UInt64(time))
+  }
+
+  mutating func park(_ index: Int) {
+    entities[index].place = .parked
+    entities[index].parkedOrder = orders
+    orders += 1
+  }
+
+  var parked: [Int] {
+    entities.indices.filter { entities[$0].place == .parked }
+      .sorted { entities[$0].parkedOrder < entities[$1].parkedOrder }
+  }
+
+  var parkedDue: Int? { parked.first.map { (entities[$0].window + 1) * window } }
+
+  mutating func admit(_ index: Int, _ now: Int) -> WakeOutcome {
+    guard entities[index].place == .away else { return .none }
+    tick(now)
+    entities[index].actual += virtualTime
+    entities[index].place = .asleep
+    return entities[index].wants ? ready(index, woken: false, now) : .none
+  }
+
+  mutating func withdraw(_ index: Int, _ now: Int) -> Bool {
+    guard entities[index].place != .away, index != current else { return false }
+    tick(now)
+    entities[index].wakeLoan = 0
+    entities[index].actual = max(0, entities[index].actual - virtualTime)
+    entities[index].place = .away
+    return true
+  }
+
+  mutating func wake(_ index: Int, _ now: Int) -> WakeOutcome {
+    if entities[index].place == .current, !entities[index].wants {
+      tick(now)
+      entities[index].actual = max(entities[index].actual, virtualTime)
+      entities[index].enter(.running, now)
+      entities[index].charged = now
+      return .reschedule
+    }
+    guard entities[index].place == .asleep else { return .none }
+    tick(now)
+    entities[index].actual = max(entities[index].actual, virtualTime)
+    entities[index].enter(.runnable, now)
+    return ready(index, woken: true, now)
+  }
+
+  mutating func sleep(_ index: Int, _ reason: SleepReason, _ now: Int) -> Bool {
+    guard entities[index].place != .away else { return false }
+    tick(now)
+    if !entities[index].wants { entities[index].actual = max(entities[index].actual, virtualTime) }
+    entities[index].enter(reason == .blocked ? .blocked : .offline, now)
+    if index == current { return true }
+    entities[index].wakeLoan = 0
+    entities[index].place = .asleep
+    return false
+  }
+
+  mutating func setWeight(_ weight: Int, _ index: Int, _ now: Int) {
+    tick(now)
+    entities[index].weight = weight
+    entities[index].remainder = min(entities[index].remainder, weight - 1)
+  }
+
+  /// Returns the next entity and how long it runs, `nil` without a bound.
+  mutating func decide(_ now: Int) -> (next: Int?, runFor: Int?) {
+    tick(now)
+    for index in parked.prefix(32) where (entities[index].window + 1) * window <= now {
+      entities[index].openWindows(to: now / window)
+      if entities[index].used >= entities[index].budget {
+        park(index)
+      } else {
+        entities[index].actual = max(entities[index].actual, virtualTime)
+        enqueue(index, woken: false, now)
+      }
+    }
+    var forced: Int?
+    var isNew = true
+    if let old = current {
+      if !entities[old].wants {
+        entities[old].place = .asleep
+        current = nil
+      } else if entities[old].budget != 0, entities[old].used >= entities[old].budget {
+        entities[old].enter(.runnable, now)
+        park(old)
+        current = nil
+      } else if let other = best,
+        isYielding || entities[old].effective - entities[other].effective >= virtualAllowance(old)
+      {
+        if isYielding { forced = other }
+        entities[old].enter(.runnable, now)
+        enqueue(old, woken: false, now)
+        current = nil
+      } else {
+        isNew = false
+      }
+    }
+    isYielding = false
+    if isNew {
+      current = forced ?? best
+      if let current {
+        entities[current].place = .current
+        entities[current].wakeLoan = 0
+        entities[current].enter(.running, now)
+        entities[current].charged = now
+        entities[current].openWindows(to: now / window)
+      }
+    }
+    sliceEnd = parkedDue
+    if let current {
+      let entity = entities[current]
+      if let due = sliceEnd, due <= now { sliceEnd = now + shortest }
+      var bounds: [Int] = []
+      if let next = best {
+        let other = entities[next]
+        let quantum = other.woken ? shortest : max(maximumSlice / (queued.count + 1), shortest)
+        let gap = (other.effective - entity.effective) * entity.weight
+        // Upwards when the other is behind, so that the slice ends a whole quantum past it.
+        let real = Int((Double(gap) / 256).rounded(.up))
+        bounds.append(max(min(real, maximumSlice) + quantum, isNew ? shortest : 1))
+        bounds.append(maximumSlice)
+      }
+      if entity.budget != 0 { bounds.append(entity.budget - entity.used) }
+      if entity.warps, entity.warp.limit != 0 { bounds.append(Int(entity.warp.limit) - entity.warpUsed) }
+      if let slice = bounds.min() { sliceEnd = min(sliceEnd ?? .max, now + slice) }
+    }
+    return (current, sliceEnd.map { max(0, $0 - now) })
+  }
+}
