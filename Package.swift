@@ -47,6 +47,8 @@ if metal {
   targets += [
     .executableTarget(name: "MartletTool", swiftSettings: safe),
     .testTarget(name: "DecompressionTests", dependencies: ["Decompression"]),
+    .target(name: "CInstructionOracle", path: "Tests/CInstructionOracle"),
+    .testTarget(name: "InstructionsTests", dependencies: ["Instructions", "CInstructionOracle"]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
 }
