@@ -201,6 +201,9 @@ private func chooseRegisters(_ trial: inout Trial, _ generator: inout SeededGene
       before = trial.registers
       state.flags = trial.flags.rawValue
       guard emulate(&trial, &data, origin: origin) else {
+        // The emulator says the access leaves the data area (or is misaligned): then it must fault for real.
+        let signal = oracle_run(&state, trial.bytes, Int(placed.length))
+        #expect(signal == SIGSEGV || signal == SIGBUS, "no fault: \(trial.bytes.hex) \(placed)")
         for index in 0..<data.count { data[index] = pointer[index] }
         continue
       }
