@@ -66,7 +66,9 @@ private func place(_ trial: inout Trial, at target: UInt64) -> Bool {
   for start in 1..<max(end - width + 1, 2) where start + width <= end {
     let found = (0..<width).reduce(0 as UInt64) { $0 | UInt64(trial.bytes[start + $1]) << (8 * UInt64($1)) }
     if found == wanted {
-      for offset in 0..<width { trial.bytes[start + offset] = UInt8(truncatingIfNeeded: delta >> (8 * UInt64(offset))) }
+      for offset in 0..<width {
+        trial.bytes[start + offset] = UInt8(truncatingIfNeeded: delta >> (8 * UInt64(offset)))
+      }
       return true
     }
   }
@@ -74,7 +76,8 @@ private func place(_ trial: inout Trial, at target: UInt64) -> Bool {
 }
 
 private func opcode(_ trial: Trial) -> UInt8 {
-  trial.bytes.first { ![0x66, 0x67, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0xf3].contains($0) && !(0x40...0x4f).contains($0) } ?? 0
+  let prefixes: [UInt8] = [0x66, 0x67, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0xf3]
+  return trial.bytes.first { !prefixes.contains($0) && !(0x40...0x4f).contains($0) } ?? 0
 }
 
 /// Runs the emulator over `data`, whose first byte lies at `origin`. Returns nil when an access falls outside of it.
@@ -109,7 +112,9 @@ private func emulate(_ trial: inout Trial, _ data: inout [UInt8], origin: UInt64
 }
 
 /// Gives registers that bring the operand near the middle of the data area, and sometimes make comparisons succeed.
-private func chooseRegisters(_ trial: inout Trial, _ generator: inout SeededGenerator, _ data: [UInt8], _ origin: UInt64) {
+private func chooseRegisters(
+  _ trial: inout Trial, _ generator: inout SeededGenerator, _ data: [UInt8], _ origin: UInt64
+) {
   for index in 0..<16 { trial.registers.words[index] = generator.next() }
   let small: [UInt64] = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fff_ffff, 0x8000_0000, UInt64.max, 1 << 63]
   for index in 0..<16 where generator.next() % 3 == 0 {
@@ -146,7 +151,9 @@ private func chooseRegisters(_ trial: inout Trial, _ generator: inout SeededGene
     func word(_ start: Int, _ count: Int) -> UInt64 {
       (0..<count).reduce(0) { $0 | UInt64(data[start + $1]) << (8 * UInt64($1)) }
     }
-    if instruction.operation == .compareExchange {
+    if instruction.operation == .compareExchange && instruction.address.base != .rax
+      && instruction.address.index != .rax
+    {
       trial.registers.write(word(at, min(Int(instruction.size.byteCount), 8)), to: .rax, instruction.size)
     } else if instruction.operation == .compareExchangePair {
       let half = Int(instruction.size.byteCount) / 2
@@ -221,9 +228,9 @@ private func chooseRegisters(_ trial: inout Trial, _ generator: inout SeededGene
         for index in 0..<data.count { data[index] = pointer[index] }
         failed[placed.operation, default: 0] += 1
         if failed.count < 5 {
-          let flags = String(state.flags & mask, radix: 16) + " against " + String(trial.flags.rawValue & mask, radix: 16)
-          Issue.record(
-            "round \(round): \(trial.bytes.prefix(Int(placed.length)).map { $0 }.hex) signal \(signal) flags \(flags) \(placed)")
+          let flags = [state.flags, trial.flags.rawValue].map { String($0 & mask, radix: 16) }
+          let code = Array(trial.bytes.prefix(Int(placed.length))).hex
+          Issue.record("round \(round): \(code) signal \(signal) flags \(flags) \(placed)")
         }
       }
     }
