@@ -48,6 +48,8 @@ if metal {
     .executableTarget(name: "MartletTool", swiftSettings: safe),
     .testTarget(name: "DecompressionTests", dependencies: ["Decompression"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
+    .target(name: "CInstructionOracle", path: "Tests/CInstructionOracle"),
+    .testTarget(name: "InstructionsTests", dependencies: ["Instructions", "CInstructionOracle"]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
 }

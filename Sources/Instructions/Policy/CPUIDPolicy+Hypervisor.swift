@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The hypervisor's own leaves from 0x40000000, as the public header arch-x86/cpuid.h lays them out.
+
+extension CPUIDPolicy {
+  /// `XEN_CPUID_MAX_NUM_LEAVES` leaves after `XEN_CPUID_FIRST_LEAF`.
+  func hypervisor(_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters {
+    switch leaf &- 0x4000_0000 {
+    // "XenVMMXenVMM": XEN_CPUID_SIGNATURE_EBX, _ECX and _EDX.
+    case 0: CPUIDRegisters(eax: 0x4000_0005, ebx: 0x566e_6558, ecx: 0x6558_4d4d, edx: 0x4d4d_566e)
+    case 1: CPUIDRegisters(eax: UInt32(traits.majorVersion) << 16 | UInt32(traits.minorVersion))
+    // One hypercall page, through MSR 0x40000000; XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD.
+    case 2: CPUIDRegisters(eax: 1, ebx: MSRNumber.hypercallPage, ecx: 1)
+    case 3: time(subleaf)
+    // Leaf 4 is for HVM guests.
+    case 5 where subleaf == 0: CPUIDRegisters(ebx: UInt32(traits.machineAddressWidth))
+    default: CPUIDRegisters()
+    }
+  }
+
+  /// Leaf 0x40000003.
+  private func time(_ subleaf: UInt32) -> CPUIDRegisters {
+    let time = traits.time
+    switch subleaf {
+    case 0:
+      let flags: UInt32 = (time.isEmulated ? 1 : 0) | (time.isReliable ? 2 : 0) | (time.hasRDTSCP ? 4 : 0)
+      return CPUIDRegisters(eax: flags, ebx: time.mode, ecx: time.guestKilohertz, edx: time.incarnation)
+    case 1:
+      return CPUIDRegisters(
+        eax: UInt32(truncatingIfNeeded: time.offset), ebx: UInt32(truncatingIfNeeded: time.offset >> 32),
+        ecx: time.multiplier, edx: UInt32(bitPattern: Int32(time.shift)))
+    case 2: return CPUIDRegisters(eax: time.hostKilohertz)
+    default: return CPUIDRegisters()
+    }
+  }
+}

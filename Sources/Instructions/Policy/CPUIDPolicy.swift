@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What CPUID tells a PV guest. A policy is made once per domain from the processor's own answers; after that each CPUID is
+// a few masks over what the processor says. Leaves that are not named here answer zero.
+
+/// CPUID as one PV domain sees it.
+public struct CPUIDPolicy: Sendable {
+  /// The highest basic leaf offered: what lies above describes tracing, enclaves, resource control and the like.
+  public static var highestBasicLeaf: UInt32 { 0xd }
+  /// The highest extended leaf offered.
+  public static var highestExtendedLeaf: UInt32 { 0x8000_0021 }
+  /// XCR0 bits that a PV guest can ever have: x87, SSE, AVX and the three of AVX-512.
+  public static var possibleExtendedState: UInt64 { 0xe7 }
+
+  /// The domain's traits; `time` may be changed at any moment, the rest was used to make the masks.
+  public var traits: CPUIDTraits
+  /// The processor's maker.
+  public let vendor: ProcessorVendor
+  /// The XCR0 bits that the domain may set and the processor has.
+  public let extendedStateMask: UInt64
+  private let maximumBasicLeaf: UInt32
+  private let maximumExtendedLeaf: UInt32
+  /// Bits that may pass, by `FeatureWord`.
+  private let visible: InlineArray<14, UInt32>
+  /// Leaf 1 ECX bits that are set without the processor's leave.
+  private let alwaysSet: UInt32
+
+  /// Makes the policy of a domain. `host` executes CPUID on this processor with the given leaf and subleaf.
+  public init(_ traits: CPUIDTraits, host: (_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters) {
+    self.traits = traits
+    let first = host(0, 0)
+    let vendor = ProcessorVendor(leaf0: first)
+    self.vendor = vendor
+    maximumBasicLeaf = min(first.eax, Self.highestBasicLeaf)
+    let lastExtended = host(0x8000_0000, 0).eax
+    maximumExtendedLeaf = lastExtended >> 16 == 0x8000 ? min(lastExtended, Self.highestExtendedLeaf) : 0x8000_0000
+
+    let mask = Self.extendedState(traits, maximumBasicLeaf, host)
+    extendedStateMask = mask
+    alwaysSet = FeatureTable.mask(.basicECX) { $0 == .set }
+    visible = InlineArray { index in
+      guard let word = FeatureWord(rawValue: UInt8(truncatingIfNeeded: index)) else { return 0 }
+      return FeatureTable.mask(word) { Self.accepts($0, traits, vendor, mask) }
+    }
+  }
+
+  /// The XCR0 bits that can be offered: nothing without XSAVE, all or none of each vector extension.
+  private static func extendedState(
+    _ traits: CPUIDTraits, _ maximumLeaf: UInt32, _ host: (UInt32, UInt32) -> CPUIDRegisters
+  ) -> UInt64 {
+    guard maximumLeaf >= 0xd, host(1, 0).ecx & (1 << 26) != 0 else { return 0 }
+    let leaf = host(0xd, 0)
+    var mask = traits.extendedStateMask & possibleExtendedState & (UInt64(leaf.edx) << 32 | UInt64(leaf.eax))
+    if mask & 3 != 3 { return 0 }
+    if mask & 4 == 0 || mask & 0xe0 != 0xe0 { mask &= ~0xe0 }
+    return mask
+  }
+
+  private static func accepts(
+    _ rule: FeatureRule, _ traits: CPUIDTraits, _ vendor: ProcessorVendor, _ mask: UInt64
+  ) -> Bool {
+    switch rule {
+    case .shown: true
+    case .hidden, .set, .computed: false
+    case .controlDomain: traits.isControlDomain
+    case .intel: vendor == .intel
+    case .extendedState: mask != 0
+    case .vector: mask & 4 != 0
+    case .wideVector: mask & 0xe4 == 0xe4
+    case .speculationControl: traits.offersSpeculationControl
+    case .invariantTimeStamp: traits.offersInvariantTimeStamp
+    }
+  }
+
+  /// The bits of `word` that the guest may see.
+  func visible(_ word: FeatureWord) -> UInt32 { visible[Int(word.rawValue)] }
+
+  /// What the guest sees in `leaf` and `subleaf`.
+  ///
+  /// - Parameter host: executes CPUID on this processor; asked only for leaves that exist.
+  public func view(
+    leaf: UInt32, subleaf: UInt32, processor: CPUIDVirtualProcessor,
+    host: (_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters
+  ) -> CPUIDRegisters {
+    switch leaf {
+    case 0...maximumBasicLeaf: basic(leaf, subleaf, processor, host)
+    case 0x4000_0000...0x4000_00ff: hypervisor(leaf, subleaf)
+    case 0x8000_0000...maximumExtendedLeaf: extended(leaf, processor, host)
+    default: CPUIDRegisters()
+    }
+  }
+
+  /// Leaves from zero.
+  private func basic(
+    _ leaf: UInt32, _ subleaf: UInt32, _ processor: CPUIDVirtualProcessor,
+    _ host: (UInt32, UInt32) -> CPUIDRegisters
+  ) -> CPUIDRegisters {
+    switch leaf {
+    case 0:
+      var result = host(0, 0)
+      result.eax = maximumBasicLeaf
+      return result
+    case 1: return identity(host(1, 0), processor)
+    case 2: return host(2, 0)
+    case 4: return cache(host(4, subleaf))
+    case 7: return structured(subleaf, host)
+    case 0xd: return saveArea(subleaf, processor, host)
+    // 3 is a serial number, 5 MWAIT, 6 thermal, 9 chipset, 0xA counters; 0xB repeats the topology of leaves 1 and 4 for
+    // x2APIC, which PV guests are not told of.
+    default: return CPUIDRegisters()
+    }
+  }
+
+  /// Leaf 1.
+  private func identity(_ host: CPUIDRegisters, _ processor: CPUIDVirtualProcessor) -> CPUIDRegisters {
+    var result = host
+    result.ebx = (host.ebx & 0x0000_ffff) | (topology.identifiers << 16) | ((processor.index &* 2) << 24)
+    result.ecx = (host.ecx & visible(.basicECX)) | alwaysSet
+    if result.ecx & (1 << 26) != 0 && processor.cr4 & (1 << 18) != 0 { result.ecx |= 1 << 27 }
+    result.edx = host.edx & visible(.basicEDX)
+    if topology.hasSeveral { result.edx |= 1 << 28 }
+    return result
+  }
+
+  /// Leaf 7, whose subleaf 0 tells how many follow.
+  private func structured(_ subleaf: UInt32, _ host: (UInt32, UInt32) -> CPUIDRegisters) -> CPUIDRegisters {
+    let last = min(host(7, 0).eax, 2)
+    guard subleaf <= last else { return CPUIDRegisters() }
+    let raw = host(7, subleaf)
+    switch subleaf {
+    case 0:
+      return CPUIDRegisters(
+        eax: last, ebx: raw.ebx & visible(.structuredEBX), ecx: raw.ecx & visible(.structuredECX),
+        edx: raw.edx & visible(.structuredEDX))
+    case 1: return CPUIDRegisters(eax: raw.eax & visible(.structured1EAX))
+    default: return CPUIDRegisters(edx: raw.edx & visible(.structured2EDX))
+    }
+  }
+
+  /// Leaves from 0x80000000.
+  private func extended(
+    _ leaf: UInt32, _ processor: CPUIDVirtualProcessor, _ host: (UInt32, UInt32) -> CPUIDRegisters
+  ) -> CPUIDRegisters {
+    var result = host(leaf, 0)
+    switch leaf {
+    case 0x8000_0000:
+      result.eax = maximumExtendedLeaf
+    case 0x8000_0001:
+      result.ecx &= visible(.extendedECX)
+      if vendor == .amd && topology.hasSeveral { result.ecx |= 1 << 1 }
+      result.edx &= visible(.extendedEDX)
+      if vendor == .amd {
+        let repeated: UInt32 = 0x0183_f3ff
+        result.edx |= identity(host(1, 0), processor).edx & repeated
+      }
+    case 0x8000_0002...0x8000_0006: break
+    case 0x8000_0007:
+      result = CPUIDRegisters(edx: result.edx & visible(.powerEDX))
+    case 0x8000_0008:
+      result.ebx &= visible(.capacityEBX)
+      result.ecx = vendor == .amd ? (topology.identifiers &- 1) | (topology.identifierBits << 12) : 0
+      result.edx = 0
+    case 0x8000_0021:
+      result = CPUIDRegisters(eax: result.eax & visible(.extended2EAX), ecx: result.ecx & visible(.extended2ECX))
+    // 0xA SVM, 0x19 large-page TLBs, 0x1B sampling, 0x1C LWP, 0x1D and 0x1E host topology, 0x1F memory encryption.
+    default: result = CPUIDRegisters()
+    }
+    return result
+  }
+}
