@@ -47,6 +47,7 @@ if metal {
   targets += [
     .executableTarget(name: "MartletTool", swiftSettings: safe),
     .testTarget(name: "DecompressionTests", dependencies: ["Decompression"]),
+    .testTarget(name: "ImagesTests", dependencies: ["Images"], exclude: ["Fixtures"]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
 }
