@@ -51,7 +51,9 @@ public struct ACPIRootPointer: Equatable {
     if let copy, let found = ACPIRootPointer(at: copy.start, in: memory) { return found }
     if let segment = memory.word16(at: extendedDataSegment) {
       let area = UInt64(segment) << 4
-      if area >= 0x400, area < 0xa0000, let found = scan(PhysicalRange(start: area, length: 1024), in: memory) { return found }
+      if area >= 0x400, area < 0xa0000, let found = scan(PhysicalRange(start: area, length: 1024), in: memory) {
+        return found
+      }
     }
     if let found = scan(PhysicalRange(start: 0xe0000, length: 0x20000), in: memory) { return found }
     throw .noRootPointer

@@ -126,7 +126,8 @@ public struct InterruptControllers {
       else { return }
       count(ioAPICs.append(IOAPICEntry(id: id, address: UInt64(address), firstInterrupt: first)))
     case (2, 10...):  // Interrupt Source Override
-      guard let bus = table.byte(offset + 2, memory), bus == 0, let source = table.byte(offset + 3, memory), source < 16,
+      guard let bus = table.byte(offset + 2, memory), bus == 0, let source = table.byte(offset + 3, memory),
+        source < 16,
         let global = table.word32(offset + 4, memory), let flags = table.word16(offset + 8, memory)
       else { return }
       let signal = InterruptSignal(flags: flags)

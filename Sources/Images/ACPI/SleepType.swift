@@ -10,6 +10,12 @@ public struct SoftOff: Equatable {
   /// For `FixedDescription.controlB`, 0...7.
   public let typeB: UInt8
 
+  /// Values known from elsewhere.
+  init(typeA: UInt8, typeB: UInt8) {
+    self.typeA = typeA
+    self.typeB = typeB
+  }
+
   /// Looks for the package in the DSDT and the SSDTs.
   public static func find<Memory: PhysicalMemory & ~Copyable>(
     mainCode: UInt64, tables: ACPITables, in memory: borrowing Memory

@@ -93,7 +93,9 @@ extension BootInformation {
     while entry < end {
       let size = UInt64(try memory.required32(at: entry))
       guard size >= 20, size + 4 <= end - entry else { throw .malformed }
-      guard let base = memory.word64(at: entry + 4), let bytes = memory.word64(at: entry + 12) else { throw .unreadable }
+      guard let base = memory.word64(at: entry + 4), let bytes = memory.word64(at: entry + 12) else {
+        throw .unreadable
+      }
       addMemory(base: base, length: bytes, type: try memory.required32(at: entry + 20))
       entry += size + 4
     }

@@ -38,7 +38,9 @@ public struct PhysicalRange: Equatable {
   public func contains(_ other: PhysicalRange) -> Bool { start <= other.start && other.end <= end }
 
   /// True when the two share an address.
-  public func overlaps(_ other: PhysicalRange) -> Bool { start < other.end && other.start < end && !isEmpty && !other.isEmpty }
+  public func overlaps(_ other: PhysicalRange) -> Bool {
+    start < other.end && other.start < end && !isEmpty && !other.isEmpty
+  }
 
   /// The whole pages inside: start rounded up, end rounded down.
   public var wholePages: PhysicalRange {

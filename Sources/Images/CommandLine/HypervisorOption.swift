@@ -54,7 +54,8 @@ public enum HypervisorOption: UInt8 {
   /// False for options that are checked but change nothing.
   public var isEffective: Bool {
     switch self {
-    case .com1, .console, .logLevel, .guestLogLevel, .synchronousConsole, .noReboot, .reboot, .maximumCPUs, .noSMP, .smap,
+    case .com1, .console, .logLevel, .guestLogLevel, .synchronousConsole, .noReboot, .reboot, .maximumCPUs, .noSMP,
+      .smap,
       .smep, .domain0Memory, .domain0Maximum, .domain0, .memory, .availableMemory, .consoleSwitch, .scheduler:
       true
     case .clockSource, .com2, .consoleToRing, .consoleRingSize, .cpuFrequency, .domain0Pin, .grantTable, .grantFrames,
@@ -66,7 +67,8 @@ public enum HypervisorOption: UInt8 {
   /// True for options that may stand alone, and after `no-`, as in `sync_console` and `no-smap`.
   var isBoolean: Bool {
     switch self {
-    case .consoleToRing, .domain0Pin, .iommu, .noReboot, .noSMP, .pvL1TF, .smap, .smep, .speculation, .synchronousConsole,
+    case .consoleToRing, .domain0Pin, .iommu, .noReboot, .noSMP, .pvL1TF, .smap, .smep, .speculation,
+      .synchronousConsole,
       .watchdog, .xpti, .cpuFrequency:
       true
     default:

@@ -27,7 +27,9 @@ extension HypervisorOptions {
     return options
   }
 
-  private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (byte >= 9 && byte <= 13) || byte == 0 }
+  private static func isBlank(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || (byte >= 9 && byte <= 13) || byte == 0
+  }
 
   private static func nextWord(of line: Span<UInt8>, from position: Int) -> Range<Int>? {
     var start = position

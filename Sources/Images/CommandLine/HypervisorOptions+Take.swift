@@ -62,7 +62,9 @@ extension HypervisorOptions {
       } else if line.equals(item, "com2H") || line.equals(item, "com2L") {
         chosen.insert(.com2)
         reports.add(.withoutEffect, item, "a serial port is not shared by its eighth bit; all of it is used")
-      } else if line.equals(item, "pv") || line.equals(item, "dbgp") || line.equals(item, "ehci") || line.equals(item, "xhci") {
+      } else if line.equals(item, "pv") || line.equals(item, "dbgp") || line.equals(item, "ehci")
+        || line.equals(item, "xhci")
+      {
         reports.add(.withoutEffect, item, "this console is not driven; use com1 or com2")
       } else if !line.equals(item, "none") {
         throw OptionError(item: value.word, message: "the consoles are com1, com2, vga and none")
@@ -159,7 +161,8 @@ extension HypervisorOptions {
       case UInt8(ascii: "e"), UInt8(ascii: "x"):
         reports.add(.withoutEffect, item, "there is no such way to reboot here; the usual ones are tried")
       default:
-        throw OptionError(item: value.word, message: "the ways are triple, kbd, acpi, pci, Power and no, with warm or cold")
+        throw OptionError(
+          item: value.word, message: "the ways are triple, kbd, acpi, pci, Power and no, with warm or cold")
       }
     }
     rebootMethod = method

@@ -3,7 +3,7 @@
 // `loglvl=` and `guest_loglvl=`.
 
 /// Importance of a message, and the threshold for printing it. Higher prints more.
-public enum LogLevel: UInt8, Comparable {
+public enum LogLevel: UInt8, Comparable, Sendable {
   /// As a threshold: print nothing.
   case none = 0
   /// Something failed.

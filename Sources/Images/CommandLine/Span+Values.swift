@@ -11,7 +11,9 @@ struct SignedSize: Equatable {
 extension Span where Element == UInt8 {
   /// A boolean value: yes, on, true, enable, 1 and their opposites; nil for anything else.
   func boolean(_ value: Range<Int>) -> Bool? {
-    if equals(value, "1") || equals(value, "on") || equals(value, "yes") || equals(value, "true") || equals(value, "enable") {
+    if equals(value, "1") || equals(value, "on") || equals(value, "yes") || equals(value, "true")
+      || equals(value, "enable")
+    {
       return true
     }
     if equals(value, "0") || equals(value, "off") || equals(value, "no") || equals(value, "false")
@@ -37,9 +39,10 @@ extension Span where Element == UInt8 {
     guard let last = value.last else { return nil }
     var shift: UInt64 = 10
     var digits = value.lowerBound..<last
-    // In a hexadecimal number a final b is still a suffix: the manual has no exception for it.
     switch self[last] {
-    case UInt8(ascii: "b"), UInt8(ascii: "B"): shift = 0
+    case UInt8(ascii: "b"), UInt8(ascii: "B"):
+      // In a hexadecimal number this is a digit.
+      if hasPrefix(value, "0x") || hasPrefix(value, "0X") { digits = value } else { shift = 0 }
     case UInt8(ascii: "k"), UInt8(ascii: "K"): shift = 10
     case UInt8(ascii: "m"), UInt8(ascii: "M"): shift = 20
     case UInt8(ascii: "g"), UInt8(ascii: "G"): shift = 30

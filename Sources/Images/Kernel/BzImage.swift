@@ -38,7 +38,8 @@ public struct BzImage {
       throw .truncatedBzImage
     }
     guard version >= 0x0208 else { throw .oldBzImage }
-    guard let offset = file.field32(at: Offset.payloadOffset), let length = file.field32(at: Offset.payloadLength) else {
+    guard let offset = file.field32(at: Offset.payloadOffset), let length = file.field32(at: Offset.payloadLength)
+    else {
       throw .truncatedBzImage
     }
     // The boot sector and the setup sectors come first; a count of zero means four.
@@ -51,7 +52,9 @@ public struct BzImage {
 
     // In a gzip file the size is the format's own last field; after the other formats the kernel's build appends it.
     let appended = compression == .gzip ? 0 : 4
-    guard let payload = FileRange(offset: UInt64(whole.offset), length: UInt64(whole.length - appended), fileSize: file.count)
+    guard
+      let payload = FileRange(
+        offset: UInt64(whole.offset), length: UInt64(whole.length - appended), fileSize: file.count)
     else { throw .truncatedBzImage }
     self.protocolVersion = version
     self.compression = compression

@@ -76,7 +76,8 @@ public struct ELFImage {
   }
 
   private mutating func readProgramHeaders(of file: Span<UInt8>) throws(KernelError) {
-    guard let table = file.field64(at: 32), let entrySize = file.field16(at: 54), let count = file.field16(at: 56) else {
+    guard let table = file.field64(at: 32), let entrySize = file.field16(at: 54), let count = file.field16(at: 56)
+    else {
       throw .elfTruncated
     }
     if count == 0 { throw .elfNoSegments }
@@ -131,7 +132,9 @@ public struct ELFImage {
       let header = table + index * UInt64(entrySize)
       guard let contents = section(at: header, of: file) else { continue }
       if file.field32(at: header + 4) == noteSection { noteSections.append(contents) }
-      if let names, let name = file.field32(at: header), isGuestSection(name, names, of: file) { guestSection = contents }
+      if let names, let name = file.field32(at: header), isGuestSection(name, names, of: file) {
+        guestSection = contents
+      }
     }
   }
 

@@ -4,7 +4,7 @@
 // whole file (GNU Mach is shipped as a gzipped ELF).
 
 /// Compression formats, by the magic numbers listed in Linux's boot protocol (Documentation/x86/boot.rst, `payload_offset`).
-public enum Compression {
+public enum Compression: Sendable {
   /// Not compressed: an ELF file.
   case none
   /// gzip: 1f 8b.

@@ -51,11 +51,16 @@ public struct KernelLayout: Equatable {
       hypercallPage = page
     }
     if let page = hypercallPage {
-      guard page & (pageSize - 1) == 0, page >= start, page < end, end - page >= pageSize else { throw .badHypercallPage }
+      guard page & (pageSize - 1) == 0, page >= start, page < end, end - page >= pageSize else {
+        throw .badHypercallPage
+      }
     }
 
     if let list = notes.initialP2M {
-      guard list & (pageSize - 1) == 0, Self.isUsable(list, list), list < start || list >= end else { throw .badInitialP2M }
+      let (firstPageEnd, overflow) = list.addingReportingOverflow(pageSize)
+      guard list & (pageSize - 1) == 0, !overflow, Self.isUsable(list, firstPageEnd), list < start || list >= end else {
+        throw .badInitialP2M
+      }
     }
     if let low = notes.hypervisorStartLow, low > hypervisorStart { throw .badHypervisorStart }
 
@@ -76,7 +81,7 @@ public struct KernelLayout: Equatable {
     segment.physicalAddress &+ displacement &- virtualBase
   }
 
-  /// True when `start...end` is canonical, does not cross the gap, and stays out of the hypervisor's region.
+  /// True when `start..<end`, not empty, is canonical, does not cross the gap, and stays out of the hypervisor's region.
   private static func isUsable(_ start: UInt64, _ end: UInt64) -> Bool {
     if end < lowHalfEnd { return true }
     guard start >= highHalfStart else { return false }

@@ -16,7 +16,9 @@ public struct FreeMemory {
   public init(_ map: MemoryMap, below limit: UInt64) {
     for index in map.entries.indices where map.entries[index].kind == .usable {
       let range = map.entries[index].range
-      guard range.start < limit, let cut = PhysicalRange(start: range.start, end: min(range.end, limit)) else { continue }
+      guard range.start < limit, let cut = PhysicalRange(start: range.start, end: min(range.end, limit)) else {
+        continue
+      }
       let pages = cut.wholePages
       if pages.isEmpty { continue }
       if !ranges.append(pages) { bytesLost &+= pages.length }
@@ -84,7 +86,9 @@ public struct FreeMemory {
   ///   - limit: the memory ends at or below this physical address.
   /// - Returns: the start address, or nil when there is no such range.
   public mutating func take(_ length: UInt64, alignment: UInt64 = 4096, below limit: UInt64 = UInt64.max) -> UInt64? {
-    guard length > 0, length <= UInt64.max - pageSize, alignment >= pageSize, alignment.nonzeroBitCount == 1 else { return nil }
+    guard length > 0, length <= UInt64.max - pageSize, alignment >= pageSize, alignment.nonzeroBitCount == 1 else {
+      return nil
+    }
     let size = (length + (pageSize - 1)) & ~(pageSize - 1)
     var index = ranges.count
     while index > 0 {
