@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// ACPI over tables captured from QEMU 7.2 (`-machine pc`, and `-machine q35 -smp 4`) and over tables made here for what QEMU
-// does not have: XSDT, x2APIC, overrides of addresses, hardware-reduced machines.
+// ACPI over tables captured from QEMU 7.2 (`-machine pc`, and `-machine q35 -smp 4`) and over tables made here for what
+// QEMU does not have: XSDT, x2APIC, overrides of addresses, hardware-reduced machines.
 
 import Testing
 

@@ -181,6 +181,38 @@ private func read2(_ block: [UInt8], magic: UInt32 = 0x36d7_6289) -> Result<Boot
     #expect(information.occupied[0] == PhysicalRange(start: 0x10_0000, length: UInt64(block.count)))
   }
 
+  /// What QEMU 7.2 passes for `-kernel k.elf -initrd "m1 console=hvc0 quiet,m2" -append "com1=115200,8n1 noreboot" -m
+  /// 128`.
+  @Test func qemuIsUnderstood() throws {
+    let memory = try FakeMemory(fixture: "multiboot1-qemu.bin")
+    let information = try read(memory).get()
+    #expect(memory.text(information.loaderName) == "qemu" && information.textsStartWithFileName)
+    #expect(memory.text(information.commandLine) == "k.elf com1=115200,8n1 noreboot")
+    try #require(information.modules.count == 2 && information.memory.count == 7)
+    #expect(information.modules[0].range == PhysicalRange(start: 0x20_2000, length: 19))
+    #expect(information.modules[1].range == PhysicalRange(start: 0x20_3000, length: 6))
+    #expect(
+      memory.text(information.arguments(of: information.modules[0].commandLine, in: memory)) == "console=hvc0 quiet")
+    #expect(memory.text(information.arguments(of: information.modules[1].commandLine, in: memory)) == "")
+    let map = MemoryMap(sanitizing: information.memory)
+    #expect(map.usableBytes == 0x9fc00 + 0x7ee_0000 && map.endOfRAM == 0x7fe_0000)
+  }
+
+  /// What GRUB 2.06 passes for `multiboot2 k.elf loglvl=all noreboot` and two modules in the same machine.
+  @Test func grubIsUnderstood() throws {
+    let memory = try FakeMemory(fixture: "multiboot2-grub.bin")
+    let information = try BootInformation.read(magic: 0x36d7_6289, at: 0x10_00c8, from: memory)
+    #expect(memory.text(information.loaderName) == "GRUB 2.06-13+deb12u2" && !information.textsStartWithFileName)
+    #expect(memory.text(information.arguments(of: information.commandLine, in: memory)) == "loglvl=all noreboot")
+    try #require(information.modules.count == 2 && information.memory.count == 7)
+    #expect(information.modules[0].range == PhysicalRange(start: 0x10_1000, length: 19))
+    #expect(
+      memory.text(information.arguments(of: information.modules[0].commandLine, in: memory)) == "console=hvc0 quiet")
+    let copy = try #require(information.rootPointer)
+    #expect(ACPIRootPointer(at: copy.start, in: memory)?.rsdt == 0x7fe_1ad8)
+    #expect(MemoryMap(sanitizing: information.memory).usableBytes == 0x9fc00 + 0x7ee_0000)
+  }
+
   @Test func damageNeverTraps() {
     var accepted = 0
     forEachDamage(multiboot2()) { if case .success = read2($0) { accepted += 1 } }

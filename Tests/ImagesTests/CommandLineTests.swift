@@ -171,8 +171,10 @@ private func reports(_ line: String) -> [String] {
 
   @Test func theRest() {
     let options = parse(
-      "console=com2,com1 conring_size=64k console_to_ring conswitch=bx dom0_vcpus_pin mem=4G availmem=1G nosmp smap=hvm no-smep "
-        + "clocksource=hpet gnttab=max-ver:1,no-transitive,transfer=off gnttab_max_frames=32 gnttab_max_maptrack_frames=0x100 "
+      "console=com2,com1 conring_size=64k console_to_ring conswitch=bx dom0_vcpus_pin mem=4G "
+        + "availmem=1G nosmp smap=hvm no-smep "
+        + "clocksource=hpet gnttab=max-ver:1,no-transitive,transfer=off "
+        + "gnttab_max_frames=32 gnttab_max_maptrack_frames=0x100 "
         + "xpti=no,dom0 watchdog watchdog_timeout=9 reboot=a,warm dom0=verbose,msr-relaxed spec-ctrl=no sync_console")
     #expect(options.console == [.com1, .com2] && options.consoleRingSize == 65536 && options.consoleToRing)
     #expect(options.consoleSwitch == UInt8(ascii: "b") && !options.givesConsoleToDomain0 && options.pinsDomain0)
@@ -198,6 +200,15 @@ private func reports(_ line: String) -> [String] {
     #expect(parse("noreboot --").domain0Arguments?.isEmpty == true)
     #expect(parse("boot/x=y noreboot").imageName == 0..<8)
     #expect(reports("noreboot martlet") == ["unknown martlet"])
+  }
+
+  @Test func theFileNameMayBeKnown() {
+    let line = Array("noreboot maxcpus=2".utf8)
+    let named = HypervisorOptions.parse(line.span, startsWithFileName: true)
+    #expect(!named.noReboot && named.imageName == 0..<8 && named.maximumCPUs == 2)
+    let other = Array("frobnicate maxcpus=2".utf8)
+    let unnamed = HypervisorOptions.parse(other.span, startsWithFileName: false)
+    #expect(unnamed.imageName == nil && unnamed.reports.contains(.unknown))
   }
 
   @Test func reportsAreBounded() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The same parsers over real files, where a folder with them is given: `vmlinuz`, `vmlinux` (what is inside it), `gnumach`
-// (unpacked) and `grub-x86_64-xen.bin`, `grub-i386-xen.bin`.
+// The same parsers over real files, where a folder with them is given: `vmlinuz`, `vmlinux` (what is inside it),
+// `gnumach` (unpacked) and `grub-x86_64-xen.bin`, `grub-i386-xen.bin`.
 
 import Foundation
 import Testing

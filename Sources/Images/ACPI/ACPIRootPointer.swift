@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Finding the root of the ACPI tables (ACPI 6.4, section 5.2.5): from the boot loader's copy, or as the BIOS leaves it, on a
-// 16-byte boundary in the first KiB of the extended BIOS data area or between 0xe0000 and 0xfffff.
+// Finding the root of the ACPI tables (ACPI 6.4, section 5.2.5): from the boot loader's copy, or as the BIOS leaves it,
+// on a 16-byte boundary in the first KiB of the extended BIOS data area or between 0xe0000 and 0xfffff.
 
 /// "RSD PTR " as a little-endian number.
 private let signature: UInt64 = 0x2052_5450_2044_5352

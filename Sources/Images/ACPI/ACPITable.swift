@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// One ACPI table in physical memory: header, length and checksum are checked before anything inside is read, and every read
-// inside goes through here, relative to the table and within its length.
+// One ACPI table in physical memory: header, length and checksum are checked before anything inside is read, and every
+// read inside goes through here, relative to the table and within its length.
 
 /// A table's four-letter name.
 public struct ACPISignature: Equatable {

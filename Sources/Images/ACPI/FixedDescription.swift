@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The FADT (ACPI 6.4, section 5.2.9): the fixed registers for power management, the reset register, and where the machine's
-// byte code lies. Its 64-bit fields override the old ones where they are there and not zero.
+// The FADT (ACPI 6.4, section 5.2.9): the fixed registers for power management, the reset register, and where the
+// machine's byte code lies. Its 64-bit fields override the old ones where they are there and not zero.
 
 /// A register in some address space. ABI: Generic Address Structure, ACPI 6.4 section 5.2.3.2.
 public struct ACPIRegister: Equatable {

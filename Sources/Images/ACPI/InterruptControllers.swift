@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The MADT (ACPI 6.4, section 5.2.12): which CPUs there are, which I/O APICs, and how the sixteen interrupts of the old PC
-// are wired to them.
+// The MADT (ACPI 6.4, section 5.2.12): which CPUs there are, which I/O APICs, and how the sixteen interrupts of the old
+// PC are wired to them.
 
 /// A CPU as the MADT lists it.
 public struct ProcessorEntry: Equatable {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The values that switch the machine off. They stand in the byte code as the package \_S5_, nearly always as literal numbers;
-// finding that one definition in the bytes avoids an interpreter. (Domain 0, which has one, normally does this itself.)
+// The values that switch the machine off. They stand in the byte code as the package \_S5_, nearly always as literal
+// numbers; finding that one definition in the bytes avoids an interpreter. (Domain 0, which has one, normally does this
+// itself.)
 
 /// The sleep type values of the state S5, soft off.
 public struct SoftOff: Equatable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What the boot loader told us, whichever multiboot version it speaks. Addresses are physical and still point into memory
-// that the loader chose: copy what is needed, and reserve `occupied`, before anything else is written.
+// What the boot loader told us, whichever multiboot version it speaks. Addresses are physical and still point into
+// memory that the loader chose: copy what is needed, and reserve `occupied`, before anything else is written.
 
 /// A file that the boot loader put into memory for us.
 public struct BootModule: Equatable {
@@ -41,6 +41,8 @@ public struct BootInformation {
   public var commandLine = PhysicalText.empty
   /// The boot loader's name.
   public var loaderName = PhysicalText.empty
+  /// Command lines begin with the file's name. QEMU and older loaders do this, GRUB 2 does not.
+  public var textsStartWithFileName = true
   /// A copy of the ACPI root pointer inside the information (multiboot2 tags 14 and 15), when there is one.
   public var rootPointer: PhysicalRange?
   /// The physical ranges that hold everything the other fields point to, the modules included.
@@ -59,11 +61,35 @@ public struct BootInformation {
   public static func read<Memory: PhysicalMemory & ~Copyable>(
     magic: UInt32, at address: UInt64, from memory: borrowing Memory
   ) throws(BootInformationError) -> BootInformation {
+    var information: BootInformation
     switch magic {
-    case 0x2bad_b002: try readMultiboot1(at: address, from: memory)
-    case 0x36d7_6289: try readMultiboot2(at: address, from: memory)
+    case 0x2bad_b002: information = try readMultiboot1(at: address, from: memory)
+    case 0x36d7_6289: information = try readMultiboot2(at: address, from: memory)
     default: throw .unknownLoader
     }
+    information.textsStartWithFileName = !information.isGRUB2(memory)
+    return information
+  }
+
+  /// True when the loader's name begins with "GRUB 2" or "GRUB 3".
+  private func isGRUB2<Memory: PhysicalMemory & ~Copyable>(_ memory: borrowing Memory) -> Bool {
+    guard loaderName.length >= 6, memory.word32(at: loaderName.address) == 0x4255_5247,  // "GRUB"
+      let digit = memory.byte(at: loaderName.address + 5)
+    else { return false }
+    return digit == UInt8(ascii: "2") || digit == UInt8(ascii: "3")
+  }
+
+  /// A command line of this information without the file name that some boot loaders put first.
+  public func arguments<Memory: PhysicalMemory & ~Copyable>(
+    of text: PhysicalText, in memory: borrowing Memory
+  ) -> PhysicalText {
+    guard textsStartWithFileName else { return text }
+    let blank = UInt8(ascii: " ")
+    var skipped = 0
+    while skipped < text.length, memory.byte(at: text.address &+ UInt64(skipped)) == blank { skipped += 1 }
+    while skipped < text.length, memory.byte(at: text.address &+ UInt64(skipped)) != blank { skipped += 1 }
+    while skipped < text.length, memory.byte(at: text.address &+ UInt64(skipped)) == blank { skipped += 1 }
+    return PhysicalText(address: text.address &+ UInt64(skipped), length: text.length - skipped)
   }
 
   /// Adds a memory map entry from its three raw numbers; counts it when it does not fit.
@@ -73,7 +99,8 @@ public struct BootInformation {
     if !memory.append(entry) { memoryEntriesDropped += 1 }
   }
 
-  /// Stands in for a memory map with the two numbers that the BIOS always had: KiB below 640 KiB, and KiB from 1 MiB on.
+  /// Stands in for a memory map with the two numbers that the BIOS always had: KiB below 640 KiB, and KiB from 1 MiB
+  /// on.
   mutating func addBasicMemory(lowerKiB: UInt32, upperKiB: UInt32) {
     addMemory(base: 0, length: UInt64(lowerKiB) << 10, type: MemoryKind.usable.rawValue)
     addMemory(base: 1 << 20, length: UInt64(upperKiB) << 10, type: MemoryKind.usable.rawValue)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The multiboot information structure (Multiboot Specification 0.6.96, section 3.3): a fixed record of numbers and pointers,
-// each valid when its bit in the first word is set. This is what `qemu -kernel` and GRUB's `multiboot` pass.
+// The multiboot information structure (Multiboot Specification 0.6.96, section 3.3): a fixed record of numbers and
+// pointers, each valid when its bit in the first word is set. This is what `qemu -kernel` and GRUB's `multiboot` pass.
 
 /// Bits of the first word.
 private enum Flag {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The multiboot2 boot information (Multiboot2 Specification 2.0, section 3.6): one block of tags, each with its type and
-// size, everything by value except the modules. This is what GRUB's `multiboot2` passes.
+// The multiboot2 boot information (Multiboot2 Specification 2.0, section 3.6): one block of tags, each with its type
+// and size, everything by value except the modules. This is what GRUB's `multiboot2` passes.
 
 /// Tag types that are read; all others are passed over.
 private enum Tag {

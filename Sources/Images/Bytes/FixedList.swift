@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A list with its storage in place. Everything the boot code learns from firmware and boot loader is bounded, and there is
-// no heap yet when it is read; appending to a full list is an answer, not a trap.
+// A list with its storage in place. Everything the boot code learns from firmware and boot loader is bounded, and there
+// is no heap yet when it is read; appending to a full list is an answer, not a trap.
 
-/// A list of at most `capacity` elements that lives wherever the value lives: on the stack, or inside another structure.
+/// A list of at most `capacity` elements that lives wherever the value lives: on the stack, or inside another
+/// structure.
 public struct FixedList<let capacity: Int, Element> {
   private var storage: InlineArray<capacity, Element>
 
@@ -34,8 +35,8 @@ public struct FixedList<let capacity: Int, Element> {
     return true
   }
 
-  /// Puts an element before the one at `index` (0...count). Returns false, and changes nothing, when the list is full or the
-  /// index is outside.
+  /// Puts an element before the one at `index` (0...count). Returns false, and changes nothing, when the list is full
+  /// or the index is outside.
   @discardableResult
   public mutating func insert(_ element: Element, at index: Int) -> Bool {
     guard count < capacity, index >= 0, index <= count else { return false }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// How the parsers of boot loader information and ACPI tables read memory. Both follow physical addresses found in memory, so
-// a span of bytes is not enough; tests put a small fake in place of the machine.
+// How the parsers of boot loader information and ACPI tables read memory. Both follow physical addresses found in
+// memory, so a span of bytes is not enough; tests put a small fake in place of the machine.
 
 /// Readable physical memory. Every read can fail: addresses come from firmware and may point anywhere.
 public protocol PhysicalMemory: ~Copyable {
@@ -38,8 +38,8 @@ extension PhysicalMemory where Self: ~Copyable {
     number(at: address, size: 8)
   }
 
-  /// Copies text into `buffer`, as much as fits, and returns the number of bytes copied. Bytes that cannot be read end the
-  /// copy.
+  /// Copies text into `buffer`, as much as fits, and returns the number of bytes copied. Bytes that cannot be read end
+  /// the copy.
   public func copy(_ text: PhysicalText, into buffer: inout MutableSpan<UInt8>) -> Int {
     var copied = 0
     while copied < text.length, copied < buffer.count {

@@ -50,7 +50,8 @@ public struct PhysicalRange: Equatable {
     return PhysicalRange(start: first, end: last) ?? .empty
   }
 
-  /// The pages touched: start rounded down, end rounded up. (Where rounding up would leave the address space, the end stays.)
+  /// The pages touched: start rounded down, end rounded up. (Where rounding up would leave the address space, the end
+  /// stays.)
   public var touchedPages: PhysicalRange {
     let first = start & ~(pageSize - 1)
     let last = end > UInt64.max - (pageSize - 1) ? end : (end + (pageSize - 1)) & ~(pageSize - 1)

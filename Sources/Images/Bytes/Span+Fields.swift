@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Reading a file image by offsets that the file itself states. Every read is checked and answers nil outside the file, so
-// that no offset, however large, reaches an index.
+// Reading a file image by offsets that the file itself states. Every read is checked and answers nil outside the file,
+// so that no offset, however large, reaches an index.
 
 /// A part of a file, in bytes from its start. Made only by code that has checked it against the file.
 public struct FileRange: Equatable {

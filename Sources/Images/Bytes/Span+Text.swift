@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Text in a span of bytes: comparison with names in the source, splitting, numbers. The names are `String` literals read
-// through `utf8Span`: a literal is constant data and this path allocates nothing (it compiles under -no-allocations).
+// Text in a span of bytes: comparison with names in the source, splitting, numbers. The names are `String` literals
+// read through `utf8Span`: a literal is constant data and this path allocates nothing (it compiles under -no-
+// allocations).
 
 extension Span where Element == UInt8 {
   /// True when the bytes of `range` are exactly `literal`.
@@ -33,8 +34,8 @@ extension Span where Element == UInt8 {
     position(of: separator, in: range).map { ($0 + 1)..<range.upperBound }
   }
 
-  /// An unsigned number that fills `range`: decimal, hexadecimal after `0x`, octal after a leading `0`. Nil when it is not one,
-  /// or does not fit 64 bits.
+  /// An unsigned number that fills `range`: decimal, hexadecimal after `0x`, octal after a leading `0`. Nil when it is
+  /// not one, or does not fit 64 bits.
   func unsignedNumber(_ range: Range<Int>) -> UInt64? {
     var digits = range
     var base: UInt64 = 10

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The table of hypervisor options: each one's name, and whether it does anything here. Names and grammar are those of the
-// manual, "Xen Hypervisor Command Line Options" (4.17). An option moves to `effective` with the change that makes it so.
+// The table of hypervisor options: each one's name, and whether it does anything here. Names and grammar are those of
+// the manual, "Xen Hypervisor Command Line Options" (4.17). An option moves to `effective` with the change that makes
+// it so.
 
 /// An option whose value is read and checked.
 public enum HypervisorOption: UInt8 {
@@ -90,23 +91,24 @@ public enum HypervisorOption: UInt8 {
 /// The manual's other options for x86, which are accepted with any value and change nothing. Separated by blanks.
 private let otherOptions =
   """
-  acpi acpi_apic_instance acpi_pstate_strict acpi_skip_timer_override acpi_sleep allow_unsafe altp2m apic apicv \
-  apic_verbosity arat argo asid async-show-all ats badpage bootscrub bootscrub_chunk cet cmci-threshold cmos-rtc-probe \
+  acpi acpi_apic_instance acpi_pstate_strict acpi_skip_timer_override acpi_sleep altp2m apic apicv apic_verbosity \
+  arat argo asid async-show-all ats badpage bootscrub bootscrub_chunk cet cmci-threshold cmos-rtc-probe \
   console_timestamps core_parking cpu_type cpuid cpuid_mask_cpu cpuid_mask_ecx cpuid_mask_edx cpuid_mask_ext_ecx \
-  cpuid_mask_ext_edx cpuid_mask_l7s0_eax cpuid_mask_l7s0_ebx cpuid_mask_thermal_ecx cpuid_mask_xsave_eax cpuidle cpuinfo \
-  crash-debug-debugkey crash-debug-hwdom crash-debug-kexeccmd crash-debug-panic crash-debug-watchdog crashinfo_maxaddr \
-  crashkernel credit2_balance_over credit2_balance_under credit2_cap_period_ms credit2_load_precision_shift \
-  credit2_load_window_shift credit2_runqueue dbgp debug_stack_lines debugtrace dit dma_bits dom0-cpuid dom0-iommu \
-  dom0_ioports_disable dom0_nodes e820-mtrr-clip e820-verbose edd edid efi ept extra_guest_irqs flask font force-ept gdb \
-  global-pages hap hap_1gb hap_2mb hardware_dom hest_disable highmem-start hpet hpetbroadcast hvm_debug hvm_fep hvm_port80 \
-  idle_latency_factor invpcid ioapic_ack iommu_dev_iotlb_timeout iommu_inclusive_mapping irq-max-guests irq_ratelimit \
-  irq_vector_map ivmd lapic lapic_timer_c2_ok ler low_crashinfo low_mem_virq_limit max_cstate max_gsi_irqs mce mce_fb \
-  mce_verbosity memop-max-order mmcfg mmio-relax msi mtrr.show mwait-idle nmi noapic noirqbalance nolapic no-real-mode \
-  nr_irqs numa pci pci-phantom pcid pku ple_gap ple_window preferred-cstates psr pv pv-linear-pt pv-shim \
-  rcu-idle-timer-period-ms rmrr ro-hpet sched-gran sched_credit2_max_cpus_runqueue sched_credit2_migrate_resist \
-  sched_credit_tslice_ms sched_ratelimit_us sched_smt_power_savings scrub-domheap serial_tx_buffer shim_mem smt \
-  snb_igd_quirk tboot tbuf_size tdt tevt_mask tickle_one_idle_cpu timer_slop tsx unrestricted_guest vcpu_migration_delay \
-  vesa-ram vga viridian-spinlock-retry-count viridian-version vm-notify-window vpid vpmu x2apic x2apic_phys xsave xsm
+  cpuid_mask_ext_edx cpuid_mask_l7s0_eax cpuid_mask_l7s0_ebx cpuid_mask_thermal_ecx cpuid_mask_xsave_eax cpuidle \
+  cpuinfo crash-debug-debugkey crash-debug-hwdom crash-debug-kexeccmd crash-debug-panic crash-debug-watchdog \
+  crashinfo_maxaddr crashkernel credit2_balance_over credit2_balance_under credit2_cap_period_ms \
+  credit2_load_precision_shift credit2_load_window_shift credit2_runqueue dbgp debug_stack_lines debugtrace dit \
+  dma_bits dom0-cpuid dom0-iommu dom0_ioports_disable dom0_nodes e820-mtrr-clip e820-verbose edd edid efi ept \
+  extra_guest_irqs flask font force-ept gdb global-pages hap hap_1gb hap_2mb hardware_dom hest_disable highmem-start \
+  hpet hpetbroadcast hvm_debug hvm_fep hvm_port80 idle_latency_factor invpcid ioapic_ack iommu_dev_iotlb_timeout \
+  iommu_inclusive_mapping irq-max-guests irq_ratelimit irq_vector_map ivmd lapic lapic_timer_c2_ok ler low_crashinfo \
+  low_mem_virq_limit max_cstate max_gsi_irqs mce mce_fb mce_verbosity memop-max-order mmcfg mmio-relax msi mtrr.show \
+  mwait-idle nmi noapic noirqbalance nolapic no-real-mode nr_irqs numa pci pci-phantom pcid pku ple_gap ple_window \
+  preferred-cstates psr pv pv-linear-pt pv-shim rcu-idle-timer-period-ms rmrr ro-hpet sched-gran \
+  sched_credit2_max_cpus_runqueue sched_credit2_migrate_resist sched_credit_tslice_ms sched_ratelimit_us \
+  sched_smt_power_savings scrub-domheap serial_tx_buffer shim_mem smt snb_igd_quirk tboot tbuf_size tdt tevt_mask \
+  tickle_one_idle_cpu timer_slop tsx unrestricted_guest vcpu_migration_delay vesa-ram vga \
+  viridian-spinlock-retry-count viridian-version vm-notify-window vpid vpmu x2apic x2apic_phys xsave xsm
   """
 
 extension Span where Element == UInt8 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Options about attacks by speculative execution: `spec-ctrl=`, `xpti=`, `pv-l1tf=`. The values are checked and kept whether or
-// not anything acts on them; `HypervisorOption.isEffective` says which.
+// Options about attacks by speculative execution: `spec-ctrl=`, `xpti=`, `pv-l1tf=`. The values are checked and kept
+// whether or not anything acts on them; `HypervisorOption.isEffective` says which.
 
 extension HypervisorOptions {
   mutating func takeSpeculation(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {

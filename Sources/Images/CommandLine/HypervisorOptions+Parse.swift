@@ -5,9 +5,13 @@
 extension HypervisorOptions {
   /// Reads a command line, without its terminating zero.
   ///
-  /// The first word is taken for the image's name when it has no `=` and is no option; the rest is words between blanks. Nothing
-  /// in a command line makes this fail: see `reports`.
-  public static func parse(_ line: Span<UInt8>) -> HypervisorOptions {
+  /// Nothing in a command line makes this fail: see `reports`.
+  ///
+  /// - Parameters:
+  ///   - line: words between blanks.
+  /// - startsWithFileName: the first word is the image's name (`BootInformation.textsStartWithFileName`). When nil, it
+  /// is taken for one if it has a `/` before any `=`, or no `=` and is no option.
+  public static func parse(_ line: Span<UInt8>, startsWithFileName: Bool? = nil) -> HypervisorOptions {
     var options = HypervisorOptions()
     var position = 0
     var isFirst = true
@@ -17,7 +21,7 @@ extension HypervisorOptions {
         options.domain0Arguments = trimmed(position..<line.count, of: line)
         break
       }
-      if isFirst, isImageName(word, of: line) {
+      if isFirst, startsWithFileName ?? isImageName(word, of: line) {
         options.imageName = word
       } else {
         options.read(word, of: line)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The hypervisor's command line as values. A field whose option was not given keeps the manual's default; a later option
-// replaces an earlier one.
+// The hypervisor's command line as values. A field whose option was not given keeps the manual's default; a later
+// option replaces an earlier one.
 
 /// Where the console goes.
 public struct ConsoleSet: OptionSet {
@@ -120,8 +120,8 @@ public struct HypervisorOptions {
 
   /// What the person should be told.
   public internal(set) var reports = OptionReports()
-  /// What follows a word `--`, as offsets into the command line: not for the hypervisor. (Boot loader scripts append to the end
-  /// of a line; a person marks there what is meant for Domain 0.)
+  /// What follows a word `--`, as offsets into the command line: not for the hypervisor. (Boot loader scripts append to
+  /// the end of a line; a person marks there what is meant for Domain 0.)
   public internal(set) var domain0Arguments: Range<Int>?
   /// The image's name, where the boot loader put it in front of the options, as `qemu -kernel` does.
   public internal(set) var imageName: Range<Int>?

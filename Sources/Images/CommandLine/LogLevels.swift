@@ -35,7 +35,8 @@ public enum LogLevel: UInt8, Comparable, Sendable {
   }
 }
 
-/// Two thresholds: messages up to `always` are printed, those above up to `rateLimited` are printed but not too many of them.
+/// Two thresholds: messages up to `always` are printed, those above up to `rateLimited` are printed but not too many of
+/// them.
 public struct LogLevels: Equatable {
   /// Printed always.
   public let always: LogLevel

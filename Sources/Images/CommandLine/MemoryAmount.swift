@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// `dom0_mem=`: how much memory Domain 0 gets. The amounts are relative to a machine that is only known later, so they are kept
-// as written and worked out by `Domain0Memory.resolve`.
+// `dom0_mem=`: how much memory Domain 0 gets. The amounts are relative to a machine that is only known later, so they
+// are kept as written and worked out by `Domain0Memory.resolve`.
 
 /// An amount of memory as the manual's `<sz>`: `<size> | [<size>+]<frac>%`.
 public struct MemoryAmount: Equatable {
@@ -66,8 +66,8 @@ public struct Domain0Memory: Equatable {
   /// - Parameters:
   ///   - available: bytes free for Domain 0 now.
   ///   - total: bytes of RAM in the machine.
-  /// - Returns: bytes at start, whole pages and no more than available; and bytes Domain 0 may ever have, whole pages, nil for
-  ///   no limit.
+  /// - Returns: bytes at start, whole pages and no more than available; and bytes Domain 0 may ever have, whole pages,
+  ///   nil for no limit.
   public func resolve(available: UInt64, total: UInt64) -> (initial: UInt64, maximum: UInt64?) {
     let reserve = min(available / 16, 128 << 20)
     var amount = initial?.resolve(available: available, total: total) ?? (available - reserve)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What the person who wrote the command line should be told about it. The parser never prints and never gives up: it reports
-// and goes on, and the boot code prints each report in its own words around the part of the command line it names.
+// What the person who wrote the command line should be told about it. The parser never prints and never gives up: it
+// reports and goes on, and the boot code prints each report in its own words around the part of the command line it
+// names.
 
 /// A remark on one word of the command line.
 public struct OptionReport: Equatable {

@@ -2,7 +2,8 @@
 
 // `com1=` and `com2=`: `<baud>[/<base-baud>][,[DPS][,[<io-base>][,[<irq>]]]]`, with `name=value` items allowed after.
 
-/// How a serial port is to be set up. Fields that were not given are nil: leave them as found, or take the PC's usual values.
+/// How a serial port is to be set up. Fields that were not given are nil: leave them as found, or take the PC's usual
+/// values.
 public struct SerialSettings: Equatable {
   /// Parity.
   public enum Parity: UInt8 {

@@ -24,8 +24,8 @@ extension Span where Element == UInt8 {
     return nil
   }
 
-  /// One item of a list of named booleans: `name`, `no-name`, or `name=<boolean>`; nil when it is not this name or not a
-  /// boolean.
+  /// One item of a list of named booleans: `name`, `no-name`, or `name=<boolean>`; nil when it is not this name or not
+  /// a boolean.
   func boolean(_ item: Range<Int>, named name: String) -> Bool? {
     if equals(item, name) { return true }
     if hasPrefix(item, "no-"), equals((item.lowerBound + 3)..<item.upperBound, name) { return false }
@@ -34,7 +34,8 @@ extension Span where Element == UInt8 {
     return boolean(value)
   }
 
-  /// A size: an integer with one suffix of B, K, M, G, T (either case); KiB without one. Nil when it is none or does not fit.
+  /// A size: an integer with one suffix of B, K, M, G, T (either case); KiB without one. Nil when it is none or does
+  /// not fit.
   func size(_ value: Range<Int>) -> UInt64? {
     guard let last = value.last else { return nil }
     var shift: UInt64 = 10

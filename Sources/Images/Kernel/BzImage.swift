@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The header of a Linux bzImage, as far as it leads to the ELF kernel inside (Linux Documentation/x86/boot.rst). The real-mode
-// and decompressing parts around the payload are for bare machines and are not run.
+// The header of a Linux bzImage, as far as it leads to the ELF kernel inside (Linux Documentation/x86/boot.rst). The
+// real-mode and decompressing parts around the payload are for bare machines and are not run.
 
 /// Byte offsets of the header fields.
 private enum Offset {

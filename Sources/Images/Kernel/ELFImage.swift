@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A 64-bit x86 ELF executable: its loadable segments, checked once so that loading them needs no further checks, and the
-// places where Xen's notes may be. Layout: the System V ABI's Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr.
+// A 64-bit x86 ELF executable: its loadable segments, checked once so that loading them needs no further checks, and
+// the places where Xen's notes may be. Layout: the System V ABI's Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr.
 
 /// A part of the file to be put into memory.
 public struct ELFSegment: Equatable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Every reason why a Domain 0 kernel image cannot be used, in one list, because each of them ends as one line on the console
-// in front of a person who has to do something about it.
+// Every reason why a Domain 0 kernel image cannot be used, in one list, because each of them ends as one line on the
+// console in front of a person who has to do something about it.
 
 /// Why a kernel image is refused.
 public enum KernelError: Error {
@@ -45,7 +45,8 @@ public enum KernelError: Error {
   case otherLoader
   /// The required features contain a name that is not known.
   case unknownRequiredFeature
-  /// An address of the notes does not fit the image: not canonical, outside it, not aligned, or in the hypervisor's region.
+  /// An address of the notes does not fit the image: not canonical, outside it, not aligned, or in the hypervisor's
+  /// region.
   case badVirtualBase
   /// The entry point is outside the image.
   case badEntry

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What sort of file a kernel module is, by its first bytes. Compressed files come up twice: as a bzImage's payload, and as a
-// whole file (GNU Mach is shipped as a gzipped ELF).
+// What sort of file a kernel module is, by its first bytes. Compressed files come up twice: as a bzImage's payload, and
+// as a whole file (GNU Mach is shipped as a gzipped ELF).
 
-/// Compression formats, by the magic numbers listed in Linux's boot protocol (Documentation/x86/boot.rst, `payload_offset`).
+/// Compression formats, by the magic numbers listed in Linux's boot protocol (Documentation/x86/boot.rst,
+/// `payload_offset`).
 public enum Compression: Sendable {
   /// Not compressed: an ELF file.
   case none

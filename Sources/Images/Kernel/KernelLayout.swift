@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Where a PV kernel is put: the ELF segments and the Xen notes combined into virtual addresses, and each address a note names
-// checked against them. After this, building the domain only does arithmetic that cannot fail.
+// Where a PV kernel is put: the ELF segments and the Xen notes combined into virtual addresses, and each address a note
+// names checked against them. After this, building the domain only does arithmetic that cannot fail.
 
 /// First address after the low half of the canonical addresses.
 private let lowHalfEnd: UInt64 = 1 << 47
@@ -81,7 +81,8 @@ public struct KernelLayout: Equatable {
     segment.physicalAddress &+ displacement &- virtualBase
   }
 
-  /// True when `start..<end`, not empty, is canonical, does not cross the gap, and stays out of the hypervisor's region.
+  /// True when `start..<end`, not empty, is canonical, does not cross the gap, and stays out of the hypervisor's
+  /// region.
   private static func isUsable(_ start: UInt64, _ end: UInt64) -> Bool {
     if end < lowHalfEnd { return true }
     guard start >= highHalfStart else { return false }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The `__xen_guest` section of kernels from before the ELF notes, and of GNU Mach, which has it beside notes of a wrong name:
-// one text of `NAME=VALUE` pairs with commas between. The names are the LEGACY remarks of xen/elfnote.h.
+// The `__xen_guest` section of kernels from before the ELF notes, and of GNU Mach, which has it beside notes of a wrong
+// name: one text of `NAME=VALUE` pairs with commas between. The names are the LEGACY remarks of xen/elfnote.h.
 
 extension XenNotes {
   /// Takes over the pairs of a `__xen_guest` section.

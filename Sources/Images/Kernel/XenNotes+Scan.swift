@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The note format of ELF: three 32-bit numbers (name size, description size, type), the name, the description, each of the
-// two padded to four bytes.
+// The note format of ELF: three 32-bit numbers (name size, description size, type), the name, the description, each of
+// the two padded to four bytes.
 
 /// Note types. ABI: xen/elfnote.h.
 private enum NoteType {
@@ -26,7 +26,8 @@ private enum NoteType {
 }
 
 extension XenNotes {
-  /// Takes over the notes named `Xen` among those of a segment or section; a later note of a type replaces an earlier one.
+  /// Takes over the notes named `Xen` among those of a segment or section; a later note of a type replaces an earlier
+  /// one.
   ///
   /// - Throws: `badNote`, `badNumericNote`, `unknownRequiredFeature`.
   mutating func scan(_ notes: FileRange, of file: Span<UInt8>) throws(KernelError) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// How a kernel says that, and how, it wants to be started under Xen. Three places are looked at in this order, and the first
-// that says anything counts alone: PT_NOTE segments, SHT_NOTE sections, the older `__xen_guest` section (GuestDescription).
+// How a kernel says that, and how, it wants to be started under Xen. Three places are looked at in this order, and the
+// first that says anything counts alone: PT_NOTE segments, SHT_NOTE sections, the older `__xen_guest` section
+// (GuestDescription).
 
 /// A mask and value that recognise a (non-present) L1 entry with a valid machine frame. ABI: XEN_ELFNOTE_L1_MFN_VALID.
 public struct L1ValidPattern: Equatable {
@@ -11,7 +12,8 @@ public struct L1ValidPattern: Equatable {
   public let value: UInt64
 }
 
-/// The notes of a Xen kernel. ABI: XEN_ELFNOTE_* of xen/elfnote.h. Texts are parts of the file, without terminating zero.
+/// The notes of a Xen kernel. ABI: XEN_ELFNOTE_* of xen/elfnote.h. Texts are parts of the file, without terminating
+/// zero.
 public struct XenNotes {
   /// Where the notes were found.
   public enum Source {

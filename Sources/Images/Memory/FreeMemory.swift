@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The RAM that is still free while the machine boots: whole pages of usable memory, minus what has been reserved. The frame
-// allocator takes over what is left at the end.
+// The RAM that is still free while the machine boots: whole pages of usable memory, minus what has been reserved. The
+// frame allocator takes over what is left at the end.
 
 /// Free RAM as sorted, disjoint, page-aligned ranges.
 public struct FreeMemory {
@@ -11,8 +11,8 @@ public struct FreeMemory {
   /// Bytes given up because a reservation split a range and the list had no room for both parts.
   public private(set) var bytesLost: UInt64 = 0
 
-  /// The whole pages of usable RAM in a map, below `limit` (a page-aligned physical address; firmware maps name RAM that the
-  /// CPU cannot address or the direct map does not reach).
+  /// The whole pages of usable RAM in a map, below `limit` (a page-aligned physical address; firmware maps name RAM
+  /// that the CPU cannot address or the direct map does not reach).
   public init(_ map: MemoryMap, below limit: UInt64) {
     for index in map.entries.indices where map.entries[index].kind == .usable {
       let range = map.entries[index].range

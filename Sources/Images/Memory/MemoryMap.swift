@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The memory map as firmware states it, and as it should have been stated: real maps are unsorted, overlap, and name kinds
-// nobody has heard of. Sanitising decides every address once, by the most restrictive entry that covers it.
+// The memory map as firmware states it, and as it should have been stated: real maps are unsorted, overlap, and name
+// kinds nobody has heard of. Sanitising decides every address once, by the most restrictive entry that covers it.
 
-/// What a stretch of physical addresses is for. Raw values are those of the BIOS call e820, which multiboot, multiboot2 and
-/// `XENMEM_machine_memory_map` share.
+/// What a stretch of physical addresses is for. Raw values are those of the BIOS call e820, which multiboot, multiboot2
+/// and `XENMEM_machine_memory_map` share.
 public enum MemoryKind: UInt32 {
   /// RAM free for use.
   case usable = 1
