@@ -50,6 +50,7 @@ if metal {
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
     .target(name: "CInstructionOracle", path: "Tests/CInstructionOracle"),
     .testTarget(name: "InstructionsTests", dependencies: ["Instructions", "CInstructionOracle"]),
+    .testTarget(name: "ImagesTests", dependencies: ["Images"], exclude: ["Fixtures"]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
 }
