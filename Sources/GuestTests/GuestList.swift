@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every guest of the image, in the order in which `test=list` prints them.
+
+import GuestKit
+
+/// All guests. A new one is a file with a `Guest` in it and a line here.
+func allGuests() -> [Guest] {
+  [
+    consoleOutput(),
+    startInfoSanity(),
+    breakpointTrap(),
+  ]
+}
