@@ -186,3 +186,12 @@ public enum Runner {
   Memory.fill(SharedInfo.mask, words: 64, with: ~0)
   Traps.installAll()
 }
+
+/// Prints a value for the reader of the log; proves nothing.
+public func note(_ what: StaticString, _ value: Int) {
+  Console.put("  ")
+  Console.put(what)
+  Console.put(": ")
+  Console.put(decimal: Int64(value))
+  Console.end()
+}
