@@ -28,7 +28,7 @@ func refuseWritableTable() -> Guest {
     let loop = Pages.take()
     Memory.store64(loop, Frames.machine(loop) << 12 | writable)
     MMU.protect(loop)
-    try expect("an L1 mapping itself", MMU.extended(MMUEXT_PIN_L1_TABLE, Frames.machine(loop)), ErrorCode.invalid)
+    try expect("an L1 mapping itself", MMU.extended(MMUEXT_PIN_L1_TABLE, Frames.machine(loop)), ErrorCode.busy)
     try expect("is writable after the refusal", MMU.unprotect(loop), 0)
   }
 }
