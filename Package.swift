@@ -41,8 +41,14 @@ if metal {
       name: "Martlet",
       dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls", "Boot", "Images"],
       swiftSettings: safe),
+    .target(name: "CGuestKit"),
+    .target(name: "GuestKit", dependencies: ["CGuestKit"], swiftSettings: safe),
+    .executableTarget(
+      name: "GuestTests", dependencies: ["GuestKit", "CGuestKit"], exclude: ["README.md", "link.ld"], swiftSettings: safe),
   ]
-  products += [.executable(name: "Martlet", targets: ["Martlet"])]
+  products += [
+    .executable(name: "Martlet", targets: ["Martlet"]), .executable(name: "GuestTests", targets: ["GuestTests"]),
+  ]
 } else {
   targets += [
     .executableTarget(name: "MartletTool", swiftSettings: safe),
