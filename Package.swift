@@ -45,7 +45,9 @@ if metal {
   products += [.executable(name: "Martlet", targets: ["Martlet"])]
 } else {
   targets += [
-    .executableTarget(name: "MartletTool", swiftSettings: safe),
+    .target(name: "BootScenarios", path: "Integration/Boots", swiftSettings: safe),
+    .executableTarget(name: "MartletTool", dependencies: ["BootScenarios"], swiftSettings: safe),
+    .testTarget(name: "MartletToolTests", dependencies: ["MartletTool", "BootScenarios"]),
     .testTarget(name: "DecompressionTests", dependencies: ["Decompression"]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
