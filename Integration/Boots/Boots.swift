@@ -35,13 +35,19 @@ extension BootScenario {
     },
     BootScenario("cpu-qemu64", scenario: "shell") { $0.cpuModel = "qemu64" },
     BootScenario("cpu-haswell", scenario: "shell") { $0.settings = ["cpus=1"] },
-    BootScenario("cpu-epyc", scenario: "shell") { $0.cpuModel = "EPYC" },
+    BootScenario("cpu-epyc", scenario: "shell") {
+      $0.cpuModel = "EPYC"
+      // This model has SMAP, with which Xen's Domain 0 does not survive its first trap in QEMU 7.2.
+      $0.xenOptions = "smap=no"
+    },
     BootScenario("cpu-max", scenario: "shell") { $0.cpuModel = "max,-la57,-smap" },
   ]
 
   private static let memories = [
     BootScenario("memory-256M", scenario: "shell") {
       $0.memory = 256
+      // Xen sets a part of memory aside, and what is left is too little for this kernel.
+      $0.onlyMartlet = true
       $0.settings = ["memory=100"]
     },
     BootScenario("memory-1G", scenario: "shell") { $0.settings = ["memory=700"] },
@@ -91,9 +97,11 @@ extension BootScenario {
       $0.timeout = 180
     },
     BootScenario("dom0-panic", scenario: "panic") {
-      $0.expected = ["MARTLET-TEST panic: crashing", "sysrq triggered crash", "Dom0 crashed"]
+      $0.expected = ["MARTLET-TEST panic: crashing", "Kernel panic - not syncing: sysrq triggered crash", "Dom0 crashed",
+     ]
       $0.forbidden = ["MARTLET-TEST panic: FAIL"]
       $0.ending = .machineStops
+      $0.hasOwnEnding = true
     },
   ]
 

@@ -11,7 +11,7 @@ struct MetalProduct {
   let linkScript: String
 
   static let hypervisor = MetalProduct(name: "Martlet", linkScript: "Sources/Martlet/link.ld")
-  static let guests = MetalProduct(name: "GuestTests", linkScript: "Sources/GuestKit/link.ld")
+  static let guests = MetalProduct(name: "GuestTests", linkScript: "Sources/GuestTests/link.ld")
 }
 
 enum MetalBuild {
@@ -24,7 +24,10 @@ enum MetalBuild {
     words += ["--triple", "x86_64-unknown-none-elf", "--toolset", "toolsets/metal.json"]
     words += ["--explicit-target-dependency-import-check", "error", "--scratch-path", scratch]
     for flag in ["-nostdlib", "-static"] { words += ["-Xswiftc", "-Xclang-linker", "-Xswiftc", flag] }
-    for flag in ["-T", product.linkScript, "--gc-sections", "--build-id=none"] { words += ["-Xlinker", flag] }
+    let script = Places.root + "/" + product.linkScript
+    for flag in ["-T", script, "--gc-sections", "--build-id=none", "-z", "max-page-size=4096", "-z", "noexecstack"] {
+      words += ["-Xlinker", flag]
+    }
     if let symbolTable { words += ["-Xlinker", symbolTable] }
     return words
   }

@@ -26,13 +26,16 @@ enum BootRuns {
       line.cpuModel = boot.cpuModel
       line.mayReboot = boot.mayReboot
       line.hypervisor = hypervisor
-      line.hypervisorOptions = (hypervisorOptions + " " + boot.hypervisorOptions).trimmingCharacters(in: .whitespaces)
+      line.hypervisorOptions = [hypervisorOptions, boot.hypervisorOptions, choice == .xen ? boot.xenOptions : ""]
+        .filter { !$0.isEmpty }.joined(separator: " ")
 
       var expectation = MachineExpectation()
       expectation.expected = boot.allExpected
       expectation.forbidden = boot.forbidden
       expectation.typing = boot.typing
       expectation.ending = boot.ending
+      // Xen's way to reboot this machine is a triple fault; Martlet has better ones.
+      expectation.mayTripleFault = choice != .martlet && boot.mayReboot
       expectation.timeout = boot.timeout * patience
 
       var settings = boot.settings
