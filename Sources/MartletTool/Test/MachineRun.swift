@@ -46,21 +46,29 @@ final class MachineRun {
   private var typed = 0
   private var failure: (reason: String, at: Date)?
 
-  init(_ name: String, _ line: QEMULine, _ expectation: MachineExpectation) {
+  /// The words to start; QEMU with the line's, unless a test of this class has others.
+  private let command: [String]?
+
+  init(
+    _ name: String, _ line: QEMULine, _ expectation: MachineExpectation, command: [String]? = nil,
+    logs: String = Places.testLogs
+  ) {
     self.name = name
     self.line = line
     self.expectation = expectation
-    log = Places.testLogs + "/" + name + ".log"
-    resetLog = Places.testLogs + "/" + name + ".qemu.log"
+    self.command = command
+    log = logs + "/" + name + ".log"
+    resetLog = logs + "/" + name + ".qemu.log"
   }
 
   /// Starts QEMU. `timeout` stands between, so that no QEMU outlives a test run that was itself killed.
   func start() throws {
     try? FileManager.default.removeItem(atPath: resetLog)
-    let words = ["timeout", "--foreground", "-k", "5", "\(expectation.timeout + 30)"] + (try line.arguments())
+    let machine = try command ?? line.arguments() + ["-d", "cpu_reset", "-D", resetLog]
+    let words = ["timeout", "--foreground", "-k", "5", "\(expectation.timeout + 30)"] + machine
     started = Date()
     lastOutput = started
-    child = try ChildProcess(words + ["-d", "cpu_reset", "-D", resetLog], input: .pipe, output: .file(log))
+    child = try ChildProcess(words, input: .pipe, output: .file(log))
     reader = FileHandle(forReadingAtPath: log)
   }
 
