@@ -51,7 +51,9 @@ if metal {
   ]
 } else {
   targets += [
-    .executableTarget(name: "MartletTool", swiftSettings: safe),
+    .target(name: "BootScenarios", path: "Integration/Boots", swiftSettings: safe),
+    .executableTarget(name: "MartletTool", dependencies: ["BootScenarios"], swiftSettings: safe),
+    .testTarget(name: "MartletToolTests", dependencies: ["MartletTool", "BootScenarios"]),
     .testTarget(name: "DecompressionTests", dependencies: ["Decompression"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
     .target(name: "CInstructionOracle", path: "Tests/CInstructionOracle"),

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The boots that must work: Debian's kernel as Domain 0 on every kind of machine that we promise. The longest come first,
+// so that they do not trail behind the others when boots run side by side.
+
+extension BootScenario {
+  /// Every boot of `./martlet test`.
+  public static let all = workloads + processors + memories + machines + loaders + endings + consoles + failures
+
+  private static let workloads = [
+    BootScenario("dom0-disk-network-load", scenario: "all") {
+      $0.cpus = 2
+      $0.disk = true
+      $0.settings = ["cpus=2", "seconds=30"]
+      $0.timeout = 300
+    }
+  ]
+
+  private static let processors = [
+    BootScenario("cpus-4", scenario: "cpus") {
+      $0.cpus = 4
+      $0.settings = ["cpus=4"]
+      $0.timeout = 240
+    },
+    BootScenario("cpus-2", scenario: "cpus") {
+      $0.cpus = 2
+      $0.settings = ["cpus=2"]
+      $0.timeout = 180
+    },
+    BootScenario("cpus-4-one-vcpu", scenario: "shell") {
+      $0.cpus = 4
+      $0.hypervisorOptions = "dom0_max_vcpus=1"
+      $0.settings = ["cpus=1"]
+      $0.timeout = 180
+    },
+    BootScenario("cpu-qemu64", scenario: "shell") { $0.cpuModel = "qemu64" },
+    BootScenario("cpu-haswell", scenario: "shell") { $0.settings = ["cpus=1"] },
+    BootScenario("cpu-epyc", scenario: "shell") {
+      $0.cpuModel = "EPYC"
+      // This model has SMAP, with which Xen's Domain 0 does not survive its first trap in QEMU 7.2.
+      $0.xenOptions = "smap=no"
+    },
+    BootScenario("cpu-max", scenario: "shell") { $0.cpuModel = "max,-la57,-smap" },
+  ]
+
+  private static let memories = [
+    BootScenario("memory-256M", scenario: "shell") {
+      $0.memory = 256
+      // Xen sets a part of memory aside, and what is left is too little for this kernel.
+      $0.onlyMartlet = true
+      $0.settings = ["memory=100"]
+    },
+    BootScenario("memory-1G", scenario: "shell") { $0.settings = ["memory=700"] },
+    BootScenario("memory-8G", scenario: "shell") {
+      $0.memory = 8192
+      $0.settings = ["memory=6500"]
+      $0.timeout = 180
+    },
+    BootScenario("memory-dom0-512M", scenario: "shell") {
+      $0.memory = 2048
+      $0.hypervisorOptions = "dom0_mem=512M,max:512M"
+      $0.settings = ["memory=380"]
+    },
+  ]
+
+  private static let machines = [
+    BootScenario("machine-q35", scenario: "shell") { $0.machine = "q35" },
+    BootScenario("machine-q35-disk", scenario: "disk") {
+      $0.machine = "q35"
+      $0.disk = true
+    },
+    BootScenario("machine-q35-network", scenario: "network") {
+      $0.machine = "q35"
+      $0.cpus = 2
+    },
+  ]
+
+  private static let loaders = [
+    BootScenario("grub-multiboot", scenario: "shell") {
+      $0.loader = .grubMultiboot
+      $0.timeout = 180
+    },
+    BootScenario("grub-multiboot2", scenario: "shell") {
+      $0.loader = .grubMultiboot2
+      $0.timeout = 180
+    },
+  ]
+
+  private static let endings = [
+    BootScenario("poweroff", scenario: "shell") { $0.mayReboot = true },
+    BootScenario("reboot", scenario: "reboot") {
+      $0.mayReboot = true
+      $0.expected = [
+        "MARTLET-SHELL reached", "MARTLET-TEST reboot: rebooting", "reboot: Restarting system", "MARTLET-SHELL reached",
+      ]
+      $0.ending = .enoughSeen
+      $0.timeout = 180
+    },
+    BootScenario("dom0-panic", scenario: "panic") {
+      $0.expected = ["MARTLET-TEST panic: crashing", "Kernel panic - not syncing: sysrq triggered crash", "Dom0 crashed",
+     ]
+      $0.forbidden = ["MARTLET-TEST panic: FAIL"]
+      $0.ending = .machineStops
+      $0.hasOwnEnding = true
+    },
+  ]
+
+  /// Ctrl-a three times, and back.
+  private static let toHypervisor = "\u{1}\u{1}\u{1}"
+
+  private static let consoles = [
+    BootScenario("console-keys", scenario: "keys") {
+      $0.typing = [
+        Typing(after: "MARTLET-TEST keys: listening", text: toHypervisor + "h"),
+        Typing(after: "'h' pressed", text: toHypervisor + "back to Domain 0\n"),
+      ]
+      $0.expected = ["MARTLET-TEST keys: listening", "'h' pressed", "MARTLET-TEST keys: heard back to Domain 0"]
+    }
+  ]
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What single GuestKit guests need beyond the plain machine (one CPU, 256 MiB), and how those end that do not say PASS
+// themselves. The contract between guests and their runner is in Sources/GuestTests/README.md.
+
+/// A guest's machine and ending.
+public struct GuestNeeds: Sendable {
+  public var cpus = 1
+  /// Added to the hypervisor's command line.
+  public var hypervisorOptions = ""
+  /// What the console has to show, in order; empty for the usual "GUEST name: PASS".
+  public var expected: [String] = []
+  /// What Debian's Xen shows instead; empty for the same.
+  public var expectedOnXen: [String] = []
+
+  init(_ change: (inout GuestNeeds) -> Void = { _ in }) { change(&self) }
+
+  /// The needs of the guest with this name.
+  public static func of(_ name: String) -> GuestNeeds {
+    if let special = specials[name] { return special }
+    // Guests of several vCPUs say so in their name.
+    return name.hasPrefix("smp-") ? GuestNeeds { $0.cpus = 2 } : GuestNeeds()
+  }
+
+  private static let specials: [String: GuestNeeds] = [:]
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One QEMU run for a measurement: when the shell's mark came, when the machine stopped, and what was printed.
+
+import Foundation
+
+struct TimedBoot {
+  /// Seconds of wall time from QEMU's start to the mark of the shell.
+  let shell: Double
+  /// Seconds of wall time until QEMU ended.
+  let whole: Double
+  /// Seconds since the kernel's start at the mark, by Domain 0's own clock.
+  let kernel: Double
+  let text: String
+
+  /// Runs a line to its end. A run without the mark or the power-off is an error: its times would mean nothing.
+  static func run(_ line: QEMULine, name: String, timeout: Double) throws -> TimedBoot {
+    let log = Places.testLogs + "/" + name + ".log"
+    let start = DispatchTime.now().uptimeNanoseconds
+    func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }
+    let child = try ChildProcess(
+      ["timeout", "--foreground", "-k", "5", "\(Int(timeout) + 10)"] + (try line.arguments()), output: .file(log))
+    guard let reader = FileHandle(forReadingAtPath: log) else { throw ToolError.failed("cannot read \(log)") }
+    var bytes = Data()
+    var shell: Double?
+    while true {
+      let ended = child.poll() != nil
+      if let data = try reader.readToEnd(), !data.isEmpty { bytes.append(data) }
+      if shell == nil, bytes.range(of: Data("MARTLET-SHELL reached".utf8)) != nil { shell = elapsed() }
+      if ended { break }
+      guard elapsed() < timeout else {
+        child.kill()
+        throw ToolError.failed("\(name) did not end within \(Int(timeout)) s\n\(LogTail.of(log))")
+      }
+      Thread.sleep(forTimeInterval: 0.003)
+    }
+    let whole = elapsed()
+    let text = LogTail.plain(String(decoding: bytes, as: UTF8.self))
+    guard let shell, child.poll() == 0, text.contains(": PASS"),
+      let mark = text.components(separatedBy: "MARTLET-SHELL reached after ").dropFirst().first,
+      let kernel = mark.split(separator: " ").first.flatMap({ Double($0) })
+    else { throw ToolError.failed("\(name) did not reach its end as it should\n\(LogTail.of(log))") }
+    return TimedBoot(shell: shell, whole: whole, kernel: kernel, text: text)
+  }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// GuestKit's guests: one image holds them all, its command line names the one to run, and each is a boot of its own with
+// the guest as Domain 0. The contract is in Sources/GuestTests/README.md.
+
+import BootScenarios
+import Foundation
+
+enum GuestRuns {
+  static let sources = Places.root + "/Sources/GuestTests"
+  /// The run that asks the image itself for its list.
+  static let list = "list"
+
+  /// The names of all guests, from their declarations (`Guest("name", "what it proves")`), and the list; none while there
+  /// is no such target.
+  static func names() throws -> [String] {
+    guard Places.exists(sources) else { return [] }
+    let files = try FileManager.default.contentsOfDirectory(atPath: sources).sorted().filter { $0.hasSuffix(".swift") }
+    let names = try files.flatMap { file in
+      declaredNames(in: String(decoding: try Places.read(sources + "/" + file), as: UTF8.self))
+    }
+    return names.isEmpty ? [] : [list] + names
+  }
+
+  /// The guests that a source file declares.
+  static func declaredNames(in source: String) -> [String] {
+    source.components(separatedBy: "Guest(").dropFirst().compactMap { rest in
+      let text = rest.drop { $0.isWhitespace }
+      guard text.first == "\"", let end = text.dropFirst().firstIndex(of: "\"") else { return nil }
+      return String(text[text.index(after: text.startIndex)..<end])
+    }
+  }
+
+  static func prepare(_ names: [String], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {
+    try DebianPackages.ensure([.machine, .headers])
+    try MetalBuild.guests()
+    let hypervisor = try choice.ensure()
+    let all = try self.names()
+    return names.map { name in
+      let needs = GuestNeeds.of(name)
+      var line = QEMULine()
+      line.memory = 256
+      line.cpus = needs.cpus
+      line.network = false
+      line.hypervisor = hypervisor
+      line.hypervisorOptions = [BootRuns.hypervisorOptions, "dom0_mem=64M", needs.hypervisorOptions]
+        .filter { !$0.isEmpty }.joined(separator: " ")
+      line.medium = .multiboot(modules: [BootModule(path: Places.guests, commandLine: "test=" + name)])
+
+      var expectation = MachineExpectation()
+      let special = choice == .xen && !needs.expectedOnXen.isEmpty ? needs.expectedOnXen : needs.expected
+      expectation.expected = special.isEmpty ? ["GUEST \(name): PASS"] : special
+      // The image's list and the sources' must be the same, or a guest would go untested without a word.
+      if name == list { expectation.expected = all.dropFirst().map { "GUESTS \($0) " }.sorted() + expectation.expected }
+      expectation.anyOrder = name == list
+      expectation.forbidden = ["GUEST \(name): FAIL"]
+      expectation.ending = .enoughSeen
+      expectation.timeout = 60 * patience
+      return MachineRun("guest-" + name, line, expectation)
+    }
+  }
+}

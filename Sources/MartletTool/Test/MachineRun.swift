@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One QEMU run under watch: its serial output is read as it comes, text is typed when its moment is there, and the run
+// ends as soon as its outcome is known or its time is up.
+
+import BootScenarios
+import Foundation
+
+/// What has to happen in a run.
+struct MachineExpectation {
+  /// Texts that must come, in this order unless `anyOrder`.
+  var expected: [String] = []
+  var anyOrder = false
+  /// Texts that must not come.
+  var forbidden: [String] = []
+  var typing: [Typing] = []
+  var ending = BootEnding.machineStops
+  /// Whether a triple fault is no failure.
+  var mayTripleFault = false
+  /// Seconds.
+  var timeout = 60
+  /// A last look at what the run left behind; returns what is wrong.
+  var afterwards: () -> String? = { nil }
+}
+
+final class MachineRun {
+  /// What no run may show, unless it is expected: signs of a dead hypervisor or kernel.
+  static let alwaysForbidden = ["Panic on CPU", "Triple fault", "double fault", "Kernel panic", "MARTLET PANIC"]
+  /// How long the machine must stay silent before it counts as staying as it is. Seconds.
+  static let silence = 3.0
+  /// How long a failing run may go on, so that its log tells the rest. Seconds.
+  static let grace = 2.0
+
+  let name: String
+  private let line: QEMULine
+  private let expectation: MachineExpectation
+  private let log: String
+  private let resetLog: String
+  private var child: ChildProcess?
+  private var reader: FileHandle?
+  private var started = Date()
+  private var lastOutput = Date()
+  private var text = ""
+  private var searchedFrom = 0
+  private var expectedSeen = 0
+  private var typed = 0
+  private var failure: (reason: String, at: Date)?
+
+  /// The words to start; QEMU with the line's, unless a test of this class has others.
+  private let command: [String]?
+
+  init(
+    _ name: String, _ line: QEMULine, _ expectation: MachineExpectation, command: [String]? = nil,
+    logs: String = Places.testLogs
+  ) {
+    self.name = name
+    self.line = line
+    self.expectation = expectation
+    self.command = command
+    log = logs + "/" + name + ".log"
+    resetLog = logs + "/" + name + ".qemu.log"
+  }
+
+  /// Starts QEMU. `timeout` stands between, so that no QEMU outlives a test run that was itself killed.
+  func start() throws {
+    try? FileManager.default.removeItem(atPath: resetLog)
+    let machine = try command ?? line.arguments() + ["-d", "cpu_reset", "-D", resetLog]
+    let words = ["timeout", "--foreground", "-k", "5", "\(expectation.timeout + 30)"] + machine
+    started = Date()
+    lastOutput = started
+    child = try ChildProcess(words, input: .pipe, output: .file(log))
+    reader = FileHandle(forReadingAtPath: log)
+  }
+
+  /// Looks at what has happened since; returns the outcome once the run is over.
+  func poll() -> TestOutcome? {
+    guard let child else { return nil }
+    let status = child.poll()
+    read()
+    let now = Date()
+    if let status { return finish(ended(status)) }
+    if let failure {
+      if now.timeIntervalSince(failure.at) >= Self.grace { return stop(failure.reason) }
+    } else if let mark = forbiddenMark() {
+      failure = ("it showed: \(mark)", now)
+    } else if now.timeIntervalSince(started) > Double(expectation.timeout) {
+      return stop("nothing came of it within \(expectation.timeout) s; waiting for: \(waitingFor)")
+    }
+    if failure == nil && expectedSeen == expectation.expected.count {
+      switch expectation.ending {
+      case .machineStops: break
+      case .enoughSeen: return stop(nil)
+      case .machineStays: if now.timeIntervalSince(lastOutput) >= Self.silence { return stop(nil) }
+      }
+    }
+    return nil
+  }
+
+  private var waitingFor: String {
+    expectedSeen < expectation.expected.count ? "'\(expectation.expected[expectedSeen])'" : "the machine to stop"
+  }
+
+  private func read() {
+    guard let data = try? reader?.readToEnd(), !data.isEmpty else { return }
+    lastOutput = Date()
+    text += LogTail.plain(String(decoding: data, as: UTF8.self))
+    while expectedSeen < expectation.expected.count,
+      let found = range(of: expectation.expected[expectedSeen], from: searchedFrom)
+    {
+      searchedFrom = expectation.anyOrder ? 0 : found.upperBound
+      expectedSeen += 1
+    }
+    while typed < expectation.typing.count, text.contains(expectation.typing[typed].after) {
+      child?.type(expectation.typing[typed].text)
+      typed += 1
+    }
+  }
+
+  /// Where `part` is in the text, in UTF-8 offsets at or after `start`.
+  private func range(of part: String, from start: Int) -> Range<Int>? {
+    let view = text.utf8
+    let from = view.index(view.startIndex, offsetBy: start)
+    guard let found = text.range(of: part, range: from..<text.endIndex) else { return nil }
+    let lower = view.distance(from: view.startIndex, to: found.lowerBound)
+    return lower..<(lower + part.utf8.count)
+  }
+
+  private func forbiddenMark() -> String? {
+    let marks = Self.alwaysForbidden.filter { mark in !expectation.expected.contains { $0.contains(mark) } }
+    let mark = (marks + expectation.forbidden).first { text.contains($0) }
+    if let mark { return text.split(separator: "\n").first { $0.contains(mark) }.map(String.init) ?? mark }
+    return text.split(separator: "\n").first { $0.hasPrefix("MARTLET-TEST") && $0.contains(": FAIL") }.map(String.init)
+  }
+
+  /// QEMU has ended by itself: was that right?
+  private func ended(_ status: Int32) -> String? {
+    if let mark = forbiddenMark() { return "it showed: \(mark)" }
+    if status == 124 || status == 137 { return "nothing came of it in time; waiting for: \(waitingFor)" }
+    if status != 0 { return "QEMU ended with status \(status)" }
+    if expectedSeen < expectation.expected.count { return "the machine stopped before \(waitingFor)" }
+    return expectation.ending == .machineStays ? "the machine stopped, and was to stay" : nil
+  }
+
+  private func stop(_ reason: String?) -> TestOutcome {
+    child?.kill()
+    return finish(reason)
+  }
+
+  private func finish(_ reason: String?) -> TestOutcome {
+    var reason = reason
+    let resets = String(decoding: FileManager.default.contents(atPath: resetLog) ?? Data(), as: UTF8.self)
+    if resets.contains("Triple fault"), !expectation.mayTripleFault { reason = "triple fault" + (reason.map { "; " + $0 } ?? "") }
+    reason = reason ?? expectation.afterwards()
+    let seconds = Date().timeIntervalSince(started)
+    guard let reason else { return TestOutcome(name: name, failure: nil, seconds: seconds) }
+    let command = (try? line.shellText()) ?? ""
+    return TestOutcome(
+      name: name, failure: reason, seconds: seconds, details: LogTail.of(log) + "\n  to repeat: " + command)
+  }
+}

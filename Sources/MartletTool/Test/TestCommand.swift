@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `./martlet test`: every test there is, from the fence to whole boots, and one line at the end.
+
+import BootScenarios
+import Foundation
+
+enum TestCommand {
+  static let parts = ["fence", "host", "fuzz", "guests", "boots"]
+
+  static let table = OptionTable(
+    verb: "test",
+    summary: """
+      Runs the tests; the last line is 'N passed, N failed'. Logs of guests and boots are in
+      build/test-logs.
+      """,
+    options: [
+      Option("--part", "NAMES", "only these parts, comma-separated: \(parts.joined(separator: ", "))"),
+      Option("--filter", "TEXT", "only tests whose name contains TEXT"),
+      Option("--jobs", "N", "machines run side by side (default 2)"),
+      Option("--patience", "N", "multiply the time limits of boots, for a slow or busy machine (default 1)"),
+      Option("--hypervisor", "WHICH", "boot guests and Domain 0 on another one:\n\(HypervisorChoice.help)"),
+      Option("--list", nil, "list the boots and guests, run nothing"),
+    ],
+    notes: """
+      Parts: fence (nothing unsafe outside the fence), host (Swift Testing), fuzz (a fixed number of
+      steps), guests (GuestKit's small guests, each as Domain 0), boots (Debian as Domain 0).
+      """)
+
+  /// Steps of the fuzzer in a test run.
+  static let fuzzSteps = 200_000
+  static let fuzzSeed = 417
+
+  static func main(_ arguments: [String]) throws -> Int32 {
+    guard let values = try table.parse(arguments) else { return 0 }
+    let filter = values.string("--filter")
+    let chosen = values.string("--part").map { $0.split(separator: ",").map(String.init) } ?? parts
+    for part in chosen where !parts.contains(part) {
+      throw ToolError.usage("--part: there is no part '\(part)'; there are \(parts.joined(separator: ", "))")
+    }
+    let jobs = try values.integer("--jobs", 2, in: 1...64)
+    let patience = try values.integer("--patience", 1, in: 1...100)
+    let choice = HypervisorChoice(values.string("--hypervisor") ?? "martlet")
+    let matches: (String) -> Bool = { name in filter.map { name.contains($0) } ?? true }
+    let boots = BootScenario.all.filter { matches($0.name) && (choice == .martlet || !$0.onlyMartlet) }
+    let guests = try GuestRuns.names().filter { matches("guest-" + $0) }
+    if values.has("--list") {
+      for boot in boots { Report.line(boot.name) }
+      for guest in guests { Report.line("guest-" + guest) }
+      return 0
+    }
+
+    var tally = TestTally()
+    // A part that cannot even start is a failed test, not the end of the others.
+    func attempt(_ part: String, _ body: () throws -> Void) {
+      guard chosen.contains(part) else { return }
+      do { try body() } catch {
+        tally.add(TestOutcome(name: part, failure: (error as? ToolError)?.message ?? "\(error)"))
+      }
+    }
+    try Places.makeFolder(Places.testLogs)
+    attempt("fence") { if matches("fence") { tally.add(try FenceTest.run()) } }
+    attempt("host") { try HostTests.run(filter: filter, into: &tally) }
+    attempt("fuzz") {
+      if matches("fuzz"), FuzzTest.isPresent { tally.add(try FuzzTest.run(steps: fuzzSteps, seed: fuzzSeed)) }
+    }
+    var machines: [MachineRun] = []
+    attempt("boots") { if !boots.isEmpty { machines += try BootRuns.prepare(boots, on: choice, patience: patience) } }
+    attempt("guests") { if !guests.isEmpty { machines += try GuestRuns.prepare(guests, on: choice, patience: patience) } }
+    MachinePool.run(machines, jobs: jobs) { tally.add($0) }
+    return tally.conclude()
+  }
+}
