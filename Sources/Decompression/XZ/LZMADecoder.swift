@@ -15,9 +15,9 @@ extension LZMAState {
   mutating func decodeChunk(
     _ input: Span<UInt8>, probabilities: inout MutableSpan<UInt16>, window: inout MutableSpan<UInt8>, start: Int
   ) throws(DecompressionError) {
-    guard probabilities.count >= LZMALayout.count, start >= 0 else { throw .corrupt }
-    let array = probabilities._mutatingExtracting(first: LZMALayout.count)
-    var decoder = try RangeDecoder(input: input, probabilities: array)
+    // The sizes are checked here so that the compiler knows the array's when it checks masked indices.
+    guard start >= 0, probabilities.count >= LZMALayout.count, input.count >= 5, input[0] == 0 else { throw .corrupt }
+    var decoder = RangeDecoder(input: input, probabilities: probabilities._mutatingExtracting(first: LZMALayout.count))
     var output = window._mutatingExtracting(droppingFirst: 0)
     let end = output.count
     var position = start
@@ -96,7 +96,7 @@ extension LZMAState {
 
 extension RangeDecoder {
   /// A match length, 2...273, from the length coder at `base`.
-  @inline(__always)
+  @inline(always)
   mutating func length(_ base: Int, _ place: Int) -> Int {
     if !flag(base) {
       return 2 &+ tree3(base &+ LZMALayout.lengthLow &+ place &* 8)
@@ -108,7 +108,7 @@ extension RangeDecoder {
   }
 
   /// A match distance less one, 0...0xFFFF_FFFF, for a match of `length` bytes.
-  @inline(__always)
+  @inline(always)
   mutating func distance(_ length: Int) -> Int {
     let tree = Swift.min(length, 5) &- 2
     let slot = tree6(LZMALayout.slots &+ tree &* 64)

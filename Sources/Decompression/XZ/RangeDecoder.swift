@@ -11,13 +11,12 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   private var code: Int
   private var probabilities: MutableSpan<UInt16>
 
-  /// Starts on the chunk `input`, whose first five bytes are the initial code.
+  /// Starts on the chunk `input`, whose first five bytes are the initial code: a zero, then 32 bits.
   ///
-  /// `probabilities` has been checked to hold `LZMALayout.count` elements or more.
-  /// - Throws: `corrupt` if the chunk is too short or does not start with zero.
+  /// The caller has checked that `input` has five bytes or more; `probabilities` has `LZMALayout.count` elements.
+  @inline(always)
   @_lifetime(copy input, copy probabilities)
-  init(input: Span<UInt8>, probabilities: consuming MutableSpan<UInt16>) throws(DecompressionError) {
-    guard input.count >= 5, input[0] == 0 else { throw .corrupt }
+  init(input: Span<UInt8>, probabilities: consuming MutableSpan<UInt16>) {
     self.input = input
     self.probabilities = probabilities
     position = 5
@@ -28,13 +27,13 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   /// Whether the chunk is used up to its last byte and the code is what an encoder leaves at the end.
   ///
   /// Call it once, after the last symbol. A chunk that was too short has been read as if zeros followed, and is found here.
-  @inline(__always)
+  @inline(always)
   mutating func isFinished() -> Bool {
     normalize()
     return position == input.count && code == 0
   }
 
-  @inline(__always)
+  @inline(always)
   private mutating func normalize() {
     if range < 1 &<< 24 {
       var byte = 0
@@ -47,7 +46,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
 
   /// The next bit with the probability at `index`, as a condition: for decisions that are easy to predict or that the
   /// program branches on anyway.
-  @inline(__always)
+  @inline(always)
   mutating func flag(_ index: Int) -> Bool {
     normalize()
     let probability = Int(probabilities[index & LZMALayout.mask])
@@ -65,7 +64,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// The next bit with the probability at `index`, less one: -1 for a zero, 0 for a one. No branch depends on it.
-  @inline(__always)
+  @inline(always)
   mutating func bitLessOne(_ index: Int) -> Int {
     normalize()
     let probability = Int(probabilities[index & LZMALayout.mask])
@@ -81,13 +80,13 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// One step down a tree whose root is `base`: the node below `node`.
-  @inline(__always)
+  @inline(always)
   mutating func descend(_ base: Int, _ node: Int) -> Int {
     (node &+ node &+ 1) &+ bitLessOne(base &+ node)
   }
 
   /// A number of three bits, most significant first, from the tree at `base`.
-  @inline(__always)
+  @inline(always)
   mutating func tree3(_ base: Int) -> Int {
     var node = descend(base, 1)
     node = descend(base, node)
@@ -96,7 +95,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A number of six bits, most significant first, from the tree at `base`.
-  @inline(__always)
+  @inline(always)
   mutating func tree6(_ base: Int) -> Int {
     var node = descend(base, 1)
     node = descend(base, node)
@@ -108,7 +107,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A byte from the tree at `base`.
-  @inline(__always)
+  @inline(always)
   mutating func tree8(_ base: Int) -> Int {
     var node = descend(base, 1)
     node = descend(base, node)
@@ -122,7 +121,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A byte from the tree at `base`, each bit chosen also by the bit of `expected` in its place as long as all agreed so far.
-  @inline(__always)
+  @inline(always)
   mutating func matchedByte(_ base: Int, expected: Int) -> Int {
     var node = 1
     var agreeing = 0x100
@@ -140,7 +139,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A number of `bits` bits, least significant first, from the tree at `base`.
-  @inline(__always)
+  @inline(always)
   mutating func reverseTree(_ base: Int, bits: Int) -> Int {
     var node = 1
     var value = 0
@@ -155,7 +154,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A number of `bits` bits, most significant first, each as likely as not.
-  @inline(__always)
+  @inline(always)
   mutating func direct(bits: Int) -> Int {
     var value = 0
     var left = bits
