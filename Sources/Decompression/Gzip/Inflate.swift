@@ -14,28 +14,39 @@ enum Inflate {
     let input = reader.rest
     var bits = ForwardBitReader(input)
     var position = 0
-    var isLast = false
-    while !isLast {
-      try bits.refill()
-      isLast = bits.take(1) == 1
-      switch bits.take(2) {
-      case 0:
-        position = try copyStored(&bits, into: &output, at: position)
-      case 1:
-        setFixedLengths(&workspace.halfwords)
-        position = try decodeBlock(
-          &bits, into: &output, at: position, &workspace.halfwords, literals: 288, distances: 32)
-      case 2:
-        let counts = try readLengths(&bits, &workspace.halfwords)
-        position = try decodeBlock(
-          &bits, into: &output, at: position, &workspace.halfwords, literals: counts.literals,
-          distances: counts.distances)
-      default:
-        throw .corrupt
+    do throws(DecompressionError) {
+      var isLast = false
+      while !isLast {
+        try bits.refill()
+        isLast = bits.take(1) == 1
+        position = try decodeBlock(&bits, into: &output, at: position, workspace: &workspace)
       }
+    } catch {
+      // Zeros are read beyond the end of the input; what is wrong with them is that they are not there.
+      throw bits.bytePosition > input.count ? .truncated : error
     }
     try reader.skip(bits.bytePosition)
     return position
+  }
+
+  private static func decodeBlock(
+    _ bits: inout ForwardBitReader, into output: inout MutableSpan<UInt8>, at position: Int, workspace: inout Workspace
+  ) throws(DecompressionError) -> Int {
+    let literals: Int
+    let distances: Int
+    switch bits.take(2) {
+    case 0:
+      return try copyStored(&bits, into: &output, at: position)
+    case 1:
+      setFixedLengths(&workspace.halfwords)
+      (literals, distances) = (288, 32)
+    case 2:
+      (literals, distances) = try readLengths(&bits, &workspace.halfwords)
+    default:
+      throw .corrupt
+    }
+    return try decodeSymbols(
+      &bits, into: &output, at: position, &workspace.halfwords, literals: literals, distances: distances)
   }
 
   private static func copyStored(
@@ -119,7 +130,7 @@ enum Inflate {
   }
 
   @inline(never)
-  private static func decodeBlock(
+  private static func decodeSymbols(
     _ bits: inout ForwardBitReader, into output: inout MutableSpan<UInt8>, at start: Int,
     _ halfwords: inout MutableSpan<UInt16>, literals: Int, distances: Int
   ) throws(DecompressionError) -> Int {
@@ -132,6 +143,7 @@ enum Inflate {
     guard array.count == DeflateLayout.halfwordCount, start >= 0 else { throw .workspaceTooSmall }
     var window = output._mutatingExtracting(droppingFirst: 0)
     var reader = bits
+    defer { bits = reader }
     var position = start
     while true {
       // Enough for both symbols of a match and their extra bits: 15 + 5 + 15 + 13.
@@ -164,7 +176,6 @@ enum Inflate {
       window.copyMatch(to: position, distance: distance, length: length)
       position = position &+ length
     }
-    bits = reader
     return position
   }
 }

@@ -16,7 +16,6 @@ public enum XZ {
   ) throws(DecompressionError) -> Decompressed {
     try workspace.checkSize()
     CRC32.prepare(&workspace.words)
-    CRC64.prepare(&workspace.words)
     var reader = ByteReader(input)
     var written = 0
     while true {
@@ -42,6 +41,7 @@ public enum XZ {
     guard try reader.littleEndian32() == CRC32.of(flags, workspace.words) else { throw .checksumMismatch }
     guard flags[0] == 0, flags[1] < 16 else { throw .unsupportedMethod }
     guard let check = XZCheck(rawValue: flags[1]) else { throw .unsupportedCheck }
+    if check == .crc64 { CRC64.prepare(&workspace.words) }
 
     var written = 0
     var blocks = XZBlockList()
