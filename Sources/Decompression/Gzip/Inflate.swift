@@ -142,13 +142,11 @@ enum Inflate {
     let array = halfwords._mutatingExtracting(first: DeflateLayout.halfwordCount)
     guard array.count == DeflateLayout.halfwordCount, start >= 0 else { throw .workspaceTooSmall }
     var window = output._mutatingExtracting(droppingFirst: 0)
-    var reader = bits
-    defer { bits = reader }
     var position = start
     while true {
       // Enough for both symbols of a match and their extra bits: 15 + 5 + 15 + 13.
-      try reader.refill()
-      var symbol = try literalCode.symbol(&reader, array)
+      try bits.refill()
+      var symbol = try literalCode.symbol(&bits, array)
       if symbol < 256 {
         guard position < window.count else { throw .outputTooSmall }
         window[position] = UInt8(truncatingIfNeeded: symbol)
@@ -162,14 +160,14 @@ enum Inflate {
       if symbol >= 8 {
         guard symbol <= 28 else { throw .corrupt }
         let extra = symbol &>> 2 &- 1
-        length = symbol == 28 ? 258 : (4 | symbol & 3) &<< extra &+ 3 &+ reader.take(extra)
+        length = symbol == 28 ? 258 : (4 | symbol & 3) &<< extra &+ 3 &+ bits.take(extra)
       }
-      let slot = try distanceCode.symbol(&reader, array)
+      let slot = try distanceCode.symbol(&bits, array)
       var distance = slot &+ 1
       if slot >= 4 {
         guard slot <= 29 else { throw .corrupt }
         let extra = slot &>> 1 &- 1
-        distance = (2 | slot & 1) &<< extra &+ 1 &+ reader.take(extra)
+        distance = (2 | slot & 1) &<< extra &+ 1 &+ bits.take(extra)
       }
       guard distance <= position else { throw .corrupt }
       guard length <= window.count &- position else { throw .outputTooSmall }
