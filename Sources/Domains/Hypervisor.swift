@@ -16,15 +16,22 @@ public struct Hypervisor: ~Copyable, Anchored {
   public let machineToPhysical: MachineToPhysical
   /// All domains.
   public var domains: DomainTable
+  /// All vCPUs by their scheduling handle.
+  public var vcpus: VCPURegistry
   /// Every CPU's record by number.
   public var cpus = InlineArray<128, Ref<PhysicalCPU>?>(repeating: nil)
+  /// The PCI configuration ports: an access is two steps.
+  public var configuration = Lock<PCIConfigurationPorts>(.interrupts, PCIConfigurationPorts())
+  /// How the machine ends.
+  public var policy = EndPolicy()
   /// The time of day at system time zero, in nanoseconds since 1970.
   public var wallClockBase = AtomicWord(0)
 
   public init(
     clock: SystemClock, tables: consuming HypervisorPageTables, machineToPhysical: MachineToPhysical,
-    domains: consuming DomainTable
+    domains: consuming DomainTable, vcpus: consuming VCPURegistry
   ) {
+    self.vcpus = vcpus
     self.clock = clock
     self.tables = tables
     self.machineToPhysical = machineToPhysical
@@ -36,6 +43,11 @@ public struct Hypervisor: ~Copyable, Anchored {
 
   /// The domain with a number, if it exists.
   public static func domain(_ id: DomainID) -> Ref<Domain>? { Ref<Hypervisor>.shared[].domains.find(id) }
+}
+
+/// Nothing but the right to use the configuration ports.
+public struct PCIConfigurationPorts: ~Copyable {
+  public init() {}
 }
 
 /// The ledger of all frames.

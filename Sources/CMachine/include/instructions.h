@@ -168,6 +168,7 @@ MARTLET_SYMBOL(martlet_vector_stubs)
 MARTLET_SYMBOL(martlet_syscall_stubs)
 MARTLET_SYMBOL(martlet_boot_l4)
 MARTLET_SYMBOL(martlet_idt)
+MARTLET_SYMBOL(martlet_symbols)
 MARTLET_SYMBOL(martlet_syscall_slots)
 extern uint64_t martlet_ap_cr3, martlet_ap_stack;
 void martlet_syscall_compat(void);

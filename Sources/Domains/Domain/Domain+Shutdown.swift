@@ -38,7 +38,9 @@ extension Ref where T == Domain {
     guard isFirst else { return }
     if self[].id.raw == 0 { MachineEnd.domain0ShutDown(reason: reason) }
     holdAll(VCPUHold.paused)
-    Events.raiseGlobal(VirtualInterrupt.domainException)
+    if let control = Hypervisor.domain(DomainID(0)), control != self {
+      Events.raiseGlobal(virq: VirtualInterrupt.domainException, domain: control)
+    }
   }
 
   /// Keeps all vCPUs from running until the hold is lifted.
@@ -46,7 +48,7 @@ extension Ref where T == Domain {
     for index in 0..<self[].maximumVCPUs {
       guard let vcpu = self[].vcpu(index: index) else { continue }
       vcpu[].holds.fetchOr(hold)
-      Scheduler.stop(vcpu)
+      Scheduler.settle(vcpu)
     }
   }
 }

@@ -4,6 +4,7 @@
 // The record is type-stable: a destroyed domain's record is reused for a new domain, never for anything else. Fields are
 // grouped by what protects them.
 import Frames
+import Instructions
 import Machine
 import XenABI
 
@@ -24,6 +25,14 @@ public struct Domain: ~Copyable {
   public let sharedInfo: MachineFrame
   /// How many vCPUs it can have.
   public let maximumVCPUs: Int
+
+  /// What CPUID tells it.
+  public let processor: CPUIDPolicy
+
+  // ---- Touched by its own vCPUs only; a race between them harms nobody else ----
+
+  /// The PCI configuration address that it has chosen.
+  public var pciAddress: UInt32 = 0
 
   // ---- vCPU records: set once each, under `life`; a vCPU never goes away before its domain ----
 
@@ -50,12 +59,14 @@ public struct Domain: ~Copyable {
   /// A new domain without vCPUs.
   public init(
     id: DomainID, isPrivileged: Bool, mayUseHardware: Bool, sharedInfo: MachineFrame, maximumVCPUs: Int,
+    processor: CPUIDPolicy,
     events: consuming EventChannels, grants: consuming GrantTable
   ) {
     self.id = id
     self.isPrivileged = isPrivileged
     self.mayUseHardware = mayUseHardware
     self.sharedInfo = sharedInfo
+    self.processor = processor
     self.maximumVCPUs = min(maximumVCPUs, Domain.vcpuLimit)
     life = Lock(.domain, DomainLife())
     pageTables = Lock(.pageTables, PageTableWork())

@@ -2,6 +2,7 @@
 // One CPU of the machine, as the layers above Machine see it: who runs on it, and what it has to do before it returns to a
 // guest.
 import Machine
+import Scheduling
 import XenABI
 
 /// One physical CPU's record. Found through the stack (`Ref<PhysicalCPU>.current`); other CPUs only touch `work`.
@@ -12,20 +13,36 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public let area: CPUArea
   /// The vCPU whose state the hardware holds; nil on a CPU that idles with nobody's state left.
   public var vcpu: Ref<VCPU>?
+  /// Whether that vCPU is the one that was last chosen to run here. While the CPU idles its last vCPU's state stays in the
+  /// hardware, as that vCPU is likely to be the next.
+  public var isIdle = true
   /// What has to be done before the next return to a guest (`CPUWork`). Other CPUs set bits and send an interrupt.
   public var work = AtomicWord(0)
+  /// When the running vCPU's slice ends, in system time.
+  public var sliceEnd: UInt64 = UInt64.max
   /// When the timer will interrupt, in system time.
   public var timerDeadline: UInt64 = UInt64.max
   /// LDT pages that show a frame, as bits, so that a switch need only look at those.
   public var ldtPages: UInt16 = 0
+  /// The frames that they show, each with a use as descriptor page that belongs to being shown.
+  public var ldtFrames = InlineArray<16, MachineFrame>(repeating: .invalid)
+  /// The domain whose page tables the hardware uses.
+  public var tableOwner: DomainID?
+  /// A segment register of the vCPU just entered could not be loaded: its failsafe callback is due.
+  public var needsFailsafe = false
   /// GDT pages that show a frame.
   public var gdtPages: UInt16 = 0
-  /// The vCPU whose extended state is in this CPU's registers.
-  public var extendedStateOwner: Ref<VCPU>?
 
-  public init(number: Int, area: CPUArea) {
+  /// Who waits to run here, and who runs.
+  public var queue: Lock<RunQueue>
+  /// The timers of vCPUs that set them while they ran here.
+  public var timers: Lock<TimerQueue>
+
+  public init(number: Int, area: CPUArea, timers: consuming TimerQueue) {
     self.number = number
     self.area = area
+    queue = Lock(.runQueue, RunQueue(cpu: number))
+    self.timers = Lock(.timers, timers)
   }
 }
 
@@ -37,4 +54,6 @@ public enum CPUWork {
   public static let timers: UInt64 = 2
   /// Take apart page tables of the running domain.
   public static let teardown: UInt64 = 4
+  /// Look at what has come over the serial line.
+  public static let console: UInt64 = 8
 }

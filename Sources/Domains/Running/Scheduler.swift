@@ -1,15 +1,168 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who runs where, and when that changes.
+// Who runs where, and when that changes: Borrowed Virtual Time (the Scheduling target) put to work on real CPUs.
+//
+// A vCPU belongs to the run queue of one CPU. What it may do follows from its holds: none, and it is runnable. `settle` brings
+// the queue's idea in line with the holds, under the queue's lock, so it does not matter in which order wakes and stops arrive.
 import Machine
+import Scheduling
 import XenABI
 
-/// The scheduler, as the rest of the hypervisor sees it.
+/// The scheduler.
 public enum Scheduler {
-  /// A vCPU that was blocked has become able to run (the caller has cleared its hold). Puts it on a run queue.
-  public static func wake(_ vcpu: Ref<VCPU>) {}
+  /// Brings the run queue in line with the vCPU's holds, after anybody has changed them.
+  public static func settle(_ vcpu: Ref<VCPU>) {
+    while true {
+      let number = Int(vcpu[].entity.cpu)
+      guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return }
+      let now = Hypervisor.now
+      let result: Settled = cpu[].queue.withLock { queue in
+        guard Int(vcpu[].entity.cpu) == number else { return .moved }
+        var store = VCPUStore()
+        let holds = vcpu[].holds.load()
+        if holds == 0 {
+          switch queue.wake(vcpu[].index, in: &store, now: now) {
+          case .none: return .fine
+          case .rearm(let time): return .rearm(time)
+          case .reschedule: return .decide
+          }
+        }
+        let reason: SleepReason = holds & ~VCPUHold.blocked == 0 ? .blocked : .offline
+        return queue.sleep(vcpu[].index, as: reason, in: &store, now: now) ? .decide : .fine
+      }
+      switch result {
+      case .moved: continue
+      case .fine: return
+      case .rearm(let time):
+        if number == CPUs.current {
+          cpu[].sliceEnd = time
+          Timers.program(cpu)
+        } else {
+          demandDecision(cpu)
+        }
+      case .decide: demandDecision(cpu)
+      }
+      return
+    }
+  }
 
-  /// The running vCPU gives up the rest of its turn or has been held back: choose again before returning to a guest.
-  public static func reschedule() {
-    Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.schedule)
+  private enum Settled {
+    case moved, fine, decide
+    case rearm(UInt64)
+  }
+
+  /// Has a CPU choose again before it next returns to a guest.
+  static func demandDecision(_ cpu: Ref<PhysicalCPU>) {
+    cpu[].work.fetchOr(CPUWork.schedule)
+    if cpu[].number != CPUs.current { LocalAPIC.send(.wake, to: cpu[].number) }
+  }
+
+  /// The running vCPU gives way to others (`SCHEDOP_yield`).
+  public static func yield() {
+    let cpu = Ref<PhysicalCPU>.current
+    cpu[].queue.withLock { $0.yield() }
+    cpu[].work.fetchOr(CPUWork.schedule)
+  }
+
+  /// Puts a new vCPU on the run queue of the CPU that suits it best.
+  public static func admit(_ vcpu: Ref<VCPU>) {
+    let hypervisor = Ref<Hypervisor>.shared
+    let number = place(vcpu, hypervisor)
+    guard let cpu = hypervisor[].cpus[number] else { return }
+    let outcome = cpu[].queue.withLock { queue in
+      var store = VCPUStore()
+      vcpu[].cpu.store(UInt64(number))
+      return queue.admit(vcpu[].index, in: &store, now: Hypervisor.now)
+    }
+    if outcome != .none { demandDecision(cpu) }
+  }
+
+  private static func place(_ vcpu: Ref<VCPU>, _ hypervisor: Ref<Hypervisor>) -> Int {
+    var online = CPUMask()
+    var idle = CPUMask()
+    for number in 0..<CPUs.started {
+      guard CPUs.isOnline(number), let cpu = hypervisor[].cpus[number] else { continue }
+      online.insert(number)
+      if cpu[].isIdle { idle.insert(number) }
+    }
+    return choosePlacement(
+      hard: vcpu[].entity.hardAffinity, soft: vcpu[].entity.softAffinity, previous: Int(vcpu[].cpu.load()), online: online,
+      idle: idle, load: { hypervisor[].cpus[$0]?[].queue.withLock { $0.runnableWeight } ?? UInt64.max }) ?? 0
+  }
+
+  /// Chooses who runs on this CPU and switches to them; waits, with interrupts let in, while there is nobody.
+  static func decide(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
+    while true {
+      let now = Hypervisor.now
+      let decision = cpu[].queue.withLock { queue in
+        var store = VCPUStore()
+        return queue.decide(in: &store, now: now)
+      }
+      if let displaced = decision.displaced, let vcpu = Ref<Hypervisor>.shared[].vcpus.find(displaced) {
+        leave(cpu, frame)
+        admit(vcpu)
+      }
+      var next = decision.next
+      if next == nil, steal(cpu, now: now) { continue }
+      cpu[].sliceEnd = decision.runFor == UInt64.max ? UInt64.max : now &+ decision.runFor
+      Timers.program(cpu)
+      guard let chosen = next, let vcpu = Ref<Hypervisor>.shared[].vcpus.find(chosen) else {
+        next = nil
+        idle(cpu)
+        if cpu[].work.load() & CPUWork.timers != 0 {
+          cpu[].work.fetchAnd(~CPUWork.timers)
+          cpu[].timerDeadline = UInt64.max
+          Timers.run(cpu, now: Hypervisor.now)
+        }
+        cpu[].work.fetchAnd(~CPUWork.schedule)
+        continue
+      }
+      cpu[].isIdle = false
+      if cpu[].vcpu != vcpu {
+        leave(cpu, frame)
+        vcpu.enter(cpu, frame)
+      }
+      vcpu[].isRunning.store(1)
+      return
+    }
+  }
+
+  /// Saves the state of whoever's is in the hardware.
+  static func leave(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
+    guard let old = cpu[].vcpu else { return }
+    old.leave(cpu, frame)
+    cpu[].vcpu = nil
+    cpu[].queue.withLock { $0.completeSwitch() }
+  }
+
+  /// Waits until there may be something to do.
+  private static func idle(_ cpu: Ref<PhysicalCPU>) {
+    cpu[].isIdle = true
+    cpu[].vcpu?[].isRunning.store(0)
+    while cpu[].work.load() == 0 { Registers.waitForInterrupt() }
+  }
+
+  /// Takes a waiting vCPU from the queue of another CPU. Gives whether there was one.
+  private static func steal(_ cpu: Ref<PhysicalCPU>, now: UInt64) -> Bool {
+    let hypervisor = Ref<Hypervisor>.shared
+    for number in 0..<CPUs.started where number != cpu[].number {
+      guard let other = hypervisor[].cpus[number] else { continue }
+      let stolen: EntityIndex? = other[].queue.withLock { queue in
+        var store = VCPUStore()
+        guard let index = queue.stealCandidate(for: cpu[].number, purpose: .idle, in: &store),
+          queue.withdraw(index, in: &store, now: now)
+        else { return nil }
+        return index
+      }
+      guard let stolen, let vcpu = hypervisor[].vcpus.find(stolen) else { continue }
+      cpu[].queue.withLock { queue in
+        var store = VCPUStore()
+        vcpu[].cpu.store(UInt64(cpu[].number))
+        _ = queue.admit(stolen, in: &store, now: now)
+      }
+      // Whoever changed its holds on the way has found no queue to tell.
+      settle(vcpu)
+      return true
+    }
+    return false
   }
 }

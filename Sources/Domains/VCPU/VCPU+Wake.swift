@@ -8,7 +8,7 @@ extension Ref where T == VCPU {
   /// hypervisor's exit, where events are delivered.
   public func kick() {
     if self[].holds.fetchAnd(~VCPUHold.blocked) & VCPUHold.blocked != 0 {
-      Scheduler.wake(self)
+      Scheduler.settle(self)
     } else if self[].isRunning.load() != 0 {
       let cpu = Int(self[].cpu.load())
       if cpu != CPUs.current { LocalAPIC.send(.wake, to: cpu) }

@@ -4,6 +4,7 @@
 // Most fields belong to the CPU on which the vCPU runs, or to whoever has paused it: only one of those touches them, so they
 // need no lock. Fields that others use at any time are atomic.
 import Machine
+import Scheduling
 import XenABI
 
 /// One vCPU.
@@ -20,6 +21,10 @@ public struct VCPU: ~Copyable {
   public let trapTable: MachineFrame
 
   // ---- Atomic: other CPUs set these ----
+
+  /// Its handle for the scheduler, and what the scheduler keeps of it: under the lock of the run queue of `entity.cpu`.
+  public let index: EntityIndex
+  public var entity: BVTEntity
 
   /// What it is doing, and what holds it back (`VCPUHold`).
   public var holds = AtomicWord(VCPUHold.down)
@@ -49,6 +54,8 @@ public struct VCPU: ~Copyable {
   public var cr4: UInt64 = 0
   /// XCR0 as the guest has set it.
   public var xcr0: UInt64 = 1
+  /// TSC_AUX as the guest has set it.
+  public var tscAux: UInt64 = 0
   /// Whether the guest runs in kernel mode, which to the CPU is ring 3 as well.
   public var isKernelMode = true
   /// The I/O privilege level that the guest has asked for (0 to 3).
@@ -92,15 +99,22 @@ public struct VCPU: ~Copyable {
   /// The period of its periodic timer in nanoseconds, and when it fires next; zero if it is off.
   public var period: UInt64 = 0
   public var nextPeriod: UInt64 = 0
-  /// Where its time has gone.
-  public var runstate = Runstate()
+  /// When a poll ends at the latest (`SCHEDOP_poll`), or the domain's watchdog bites (kept with vCPU 0); nil if never.
+  public var pollTimeout: UInt64? = nil
+  /// Where the timer of these deadlines is: the CPU whose timer queue holds it, and its place there; -1 if nowhere. Under that
+  /// queue's lock.
+  public var timerCPU = 0
+  public var timerPlace = -1
   /// What to wait for while polling (`SCHEDOP_poll`): whether it polls.
   public var isPolling = AtomicWord(0)
 
   /// A vCPU that is down.
   public init(
-    id: VCPUID, domain: Ref<Domain>, info: VCPUInfoPlace, extendedState: ExtendedStateArea, trapTable: MachineFrame
+    id: VCPUID, domain: Ref<Domain>, index: EntityIndex, info: VCPUInfoPlace, extendedState: ExtendedStateArea,
+    trapTable: MachineFrame, now: UInt64
   ) {
+    self.index = index
+    entity = BVTEntity(now: now)
     self.id = id
     self.domain = domain
     self.info = info
@@ -142,23 +156,4 @@ public struct GuestCallbacks: BitwiseCopyable {
   public var sysenterMasksEvents = false
 
   public init() {}
-}
-
-/// Where one vCPU's time has gone (`struct vcpu_runstate_info`, xen/vcpu.h), in nanoseconds.
-public struct Runstate: BitwiseCopyable {
-  /// RUNSTATE_running, _runnable, _blocked, _offline.
-  public var state: Int32 = 3
-  /// When it entered the state.
-  public var since: UInt64 = 0
-  /// Time in each state up to `since`.
-  public var times = InlineArray<4, UInt64>(repeating: 0)
-
-  public init() {}
-
-  /// Changes the state at time `now`.
-  public mutating func enter(_ new: Int32, now: UInt64) {
-    if now > since { times[Int(state & 3)] &+= now &- since }
-    since = max(now, since)
-    state = new
-  }
 }

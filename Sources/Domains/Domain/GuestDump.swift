@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of a guest, for people: when it crashes, and for the debug keys.
+import Machine
+import XenABI
+
+/// Printing guests' registers.
+public enum GuestDump {
+  /// The vCPU that is running on this CPU, from the frame on its stack.
+  public static func current() {
+    guard let vcpu = Ref<PhysicalCPU>.current[].vcpu else { return }
+    print(vcpu, CPUs.guestFrame[])
+  }
+
+  /// One vCPU with its registers.
+  public static func print(_ vcpu: Ref<VCPU>, _ f: TrapFrame) {
+    Log.write(.error) {
+      $0.put("d")
+      $0.put(decimal: UInt64(vcpu[].domain[].id.raw))
+      $0.put("v")
+      $0.put(decimal: UInt64(vcpu[].id.raw))
+      $0.put(vcpu[].isKernelMode ? " kernel mode, cr3 " : " user mode, cr3 ")
+      $0.put(hex: ((vcpu[].isKernelMode ? vcpu[].kernelTable : vcpu[].userTable) ?? .invalid).physical, digits: 16)
+    }
+    row("rip", f.rip, "cs ", f.cs & 0xffff, "rfl", f.rflags)
+    row("rsp", f.rsp, "ss ", f.ss & 0xffff, "err", UInt64(f.vector & 0xff) &<< 32 | UInt64(f.error_code))
+    row("rax", f.rax, "rbx", f.rbx, "rcx", f.rcx)
+    row("rdx", f.rdx, "rsi", f.rsi, "rdi", f.rdi)
+    row("rbp", f.rbp, "r8 ", f.r8, "r9 ", f.r9)
+    row("r10", f.r10, "r11", f.r11, "r12", f.r12)
+    row("r13", f.r13, "r14", f.r14, "r15", f.r15)
+  }
+
+  static func row(_ a: StaticString, _ x: UInt64, _ b: StaticString, _ y: UInt64, _ c: StaticString, _ z: UInt64) {
+    Log.write(.error) {
+      $0.put(a)
+      $0.put(" ")
+      $0.put(hex: x, digits: 16)
+      $0.put("  ")
+      $0.put(b)
+      $0.put(" ")
+      $0.put(hex: y, digits: 16)
+      $0.put("  ")
+      $0.put(c)
+      $0.put(" ")
+      $0.put(hex: z, digits: 16)
+    }
+  }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Control registers, debug registers and XCR0 as a guest sees them.
+import Instructions
+import Machine
+import XenABI
+
+enum ControlEmulation {
+  /// The value of a control register; nil where the guest gets a fault.
+  static func read(_ register: ControlRegister, _ vcpu: Ref<VCPU>) -> UInt64? {
+    switch register {
+    case .cr0: vcpu[].cr0
+    case .cr2: PhysicalWindow.load(vcpu[].info.frame, word: (vcpu[].info.offset &+ VCPUInfoLayout.cr2) &>> 3)
+    case .cr3: vcpu[].kernelTable?.physical
+    case .cr4: vcpu[].cr4
+    case .cr8: nil
+    }
+  }
+
+  /// Sets a control register; false where the guest gets a fault.
+  static func write(_ register: ControlRegister, _ value: UInt64, _ vcpu: Ref<VCPU>) -> Bool {
+    switch register {
+    case .cr0:
+      // Only TS is the guest's to change.
+      guard (value ^ vcpu[].cr0) & ~8 == 0 else { return false }
+      vcpu.setTaskSwitched(value & 8 != 0)
+      return true
+    case .cr2:
+      vcpu[].info.setCR2(value)
+      return true
+    case .cr3:
+      // There is a hypercall for it, which can be preempted; this way stays for kernels that write what is there already.
+      return value & PTE.frameMask == vcpu[].kernelTable?.physical
+    case .cr4:
+      vcpu[].cr4 = value & guestCR4 | vcpu[].cr4 & ~guestCR4
+      return true
+    case .cr8: return false
+    }
+  }
+
+  /// The bits of CR4 that a guest may flip: TSD, DE, FSGSBASE and OSXSAVE. They change what it is told, not the CPU: the
+  /// features behind them are always on.
+  static let guestCR4: UInt64 = 1 &<< 2 | 1 &<< 3 | 1 &<< 16 | 1 &<< 18
+}
+
+extension Ref where T == VCPU {
+  /// CR4 at a vCPU's start.
+  public static var initialCR4: UInt64 {
+    var value: UInt64 = 0x620
+    if CPUFeatures.current.xsave { value |= 1 &<< 18 }
+    if CPUFeatures.current.fsgsbase { value |= 1 &<< 16 }
+    return value
+  }
+
+  /// Sets or clears TS for the guest, on the CPU that runs it.
+  public func setTaskSwitched(_ on: Bool) {
+    self[].taskSwitched = on
+    if on {
+      self[].cr0 |= 8
+      Registers.setTaskSwitched()
+    } else {
+      self[].cr0 &= ~8
+      Registers.clearTaskSwitched()
+    }
+  }
+
+  /// Sets XCR0; false if the value is not one that the guest may have.
+  func setExtendedControl(_ value: UInt64) -> Bool {
+    let allowed = self[].domain[].processor.extendedStateMask
+    // x87 always; AVX needs SSE; the three parts of AVX-512 go together and need AVX.
+    guard allowed != 0, value & 1 != 0, value & ~allowed == 0, value & 4 == 0 || value & 2 != 0,
+      value & 0xe0 == 0 || value & 0xe4 == 0xe4
+    else { return false }
+    guard Registers.setXCR0(value) else { return false }
+    self[].xcr0 = value
+    return true
+  }
+
+  /// A debug register as the guest reads it; nil for a number that does not exist.
+  public func debugRegister(_ number: Int) -> UInt64? {
+    switch number {
+    case 0...3: self[].debug[number]
+    case 4, 6: self[].debug[6]
+    case 5, 7: self[].debug[7]
+    default: nil
+    }
+  }
+
+  /// Sets a debug register, on the CPU that runs the vCPU.
+  ///
+  /// - Throws: `invalid` for a number that does not exist; `notPermitted` for a breakpoint in the hypervisor's region or one
+  ///   that the CPU would refuse.
+  public func setDebugRegister(_ number: Int, _ value: UInt64) throws(XenError) {
+    switch number {
+    case 0...3:
+      // A watchpoint of up to eight bytes.
+      guard LinearAddress(value).isCanonical, !LinearAddress(value).isHypervisor, !LinearAddress(value &+ 7).isHypervisor
+      else { throw .notPermitted }
+      self[].debug[number] = value
+      if self[].debug[7] & 0xff != 0 { Registers.setDebug(number, value) }
+    case 4, 6:
+      self[].debug[6] = value & 0xe00f | 0xffff_0ff0
+      if self[].debug[7] & 0xff != 0 { Registers.setDebug(6, self[].debug[6]) }
+    case 5, 7:
+      // No general detect, no I/O breakpoints, nothing above bit 31.
+      guard value &>> 32 == 0, value & (1 &<< 13) == 0 else { throw .notPermitted }
+      for index in 0..<4 where value &>> UInt64(16 &+ 4 &* index) & 3 == 2 { throw .notPermitted }
+      // The global enables are the hypervisor's affair; a guest's count as local ones. Bits 8 and 9 ask for exactness.
+      let clean = value & 0xffff_03ff | 0x400
+      self[].debug[7] = clean
+      for index in 0..<4 { Registers.setDebug(index, self[].debug[index]) }
+      Registers.setDebug(7, clean & 0xff != 0 ? clean : 0x400)
+    default: throw .invalid
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPUID and model-specific registers as a guest sees them; the policies themselves are pure (Instructions/Policy).
+import Instructions
+import Machine
+import XenABI
+
+/// CPUID on a guest's behalf.
+public enum Processor {
+  static func host(_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters {
+    let r = Registers.cpuid(leaf, subleaf)
+    return CPUIDRegisters(eax: r.eax, ebx: r.ebx, ecx: r.ecx, edx: r.edx)
+  }
+
+  /// The policy of a domain, made when the domain is.
+  public static func policy(isControlDomain: Bool, vcpuLimit: Int) -> CPUIDPolicy {
+    var traits = CPUIDTraits()
+    traits.isControlDomain = isControlDomain
+    traits.vcpuLimit = UInt32(vcpuLimit)
+    traits.extendedStateMask = CPUFeatures.current.xsave ? CPUFeatures.current.xcr0 : 0
+    traits.offersInvariantTimeStamp = isControlDomain
+    traits.machineAddressWidth = CPUFeatures.current.physicalBits
+    let clock = Ref<Hypervisor>.shared[].clock
+    traits.time.isReliable = true
+    traits.time.hasRDTSCP = true
+    traits.time.guestKilohertz = UInt32(truncatingIfNeeded: clock.hertz / 1000)
+    traits.time.hostKilohertz = UInt32(truncatingIfNeeded: clock.hertz / 1000)
+    traits.time.offset = 0 &- clock.origin
+    traits.time.multiplier = clock.scale.multiplier
+    traits.time.shift = clock.scale.shift
+    return CPUIDPolicy(traits, host: host)
+  }
+
+  /// Executes CPUID for the guest whose frame this is.
+  static func identify(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) {
+    let processor = CPUIDVirtualProcessor(index: vcpu[].id.raw, cr4: vcpu[].cr4, xcr0: vcpu[].xcr0)
+    let result = vcpu[].domain[].processor.view(
+      leaf: UInt32(truncatingIfNeeded: frame[].rax), subleaf: UInt32(truncatingIfNeeded: frame[].rcx), processor: processor,
+      host: host)
+    frame[].rax = UInt64(result.eax)
+    frame[].rbx = UInt64(result.ebx)
+    frame[].rcx = UInt64(result.ecx)
+    frame[].rdx = UInt64(result.edx)
+  }
+}
+
+/// RDMSR and WRMSR on a guest's behalf.
+enum ModelSpecific {
+  static func policy(_ vcpu: Ref<VCPU>) -> MSRPolicy {
+    var policy = MSRPolicy()
+    policy.isControlDomain = vcpu[].domain[].isPrivileged
+    policy.vendor = vcpu[].domain[].processor.vendor
+    return policy
+  }
+
+  /// Gives whether the guest may read the register in ECX; its value is in the frame then.
+  static func read(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) -> Bool {
+    let number = UInt32(truncatingIfNeeded: frame[].rcx)
+    let value: UInt64
+    switch policy(vcpu).read(number, vcpu: vcpu[].id.raw) {
+    case .constant(let constant): value = constant
+    case .hardware(let mask):
+      guard let raw = Registers.msr(number) else { return false }
+      value = raw & mask
+    case .emulated(let register):
+      switch register {
+      case .timeStampCounter: value = SystemClock.counter
+      case .timeStampAuxiliary: value = vcpu[].tscAux
+      case .fsBase: value = Registers.fsBase
+      case .gsBase: value = Registers.gsBase
+      case .kernelGSBase: value = Registers.inactiveGSBase
+      default: value = 0
+      }
+    case .fault: return false
+    }
+    frame[].rax = value & 0xffff_ffff
+    frame[].rdx = value &>> 32
+    return true
+  }
+
+  /// Gives whether the guest may write the register in ECX.
+  static func write(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) -> Bool {
+    let number = UInt32(truncatingIfNeeded: frame[].rcx)
+    let value = frame[].rdx &<< 32 | frame[].rax & 0xffff_ffff
+    switch policy(vcpu).write(number, value, vcpu: vcpu[].id.raw) {
+    case .ignore: return true
+    case .fault: return false
+    case .emulated(let register):
+      switch register {
+      case .timeStampAuxiliary:
+        guard value &>> 32 == 0 else { return false }
+        vcpu[].tscAux = value
+      case .fsBase, .gsBase, .kernelGSBase:
+        guard LinearAddress(value).isCanonical else { return false }
+        if register == .fsBase {
+          Registers.fsBase = value
+        } else if register == .gsBase {
+          Registers.gsBase = value
+        } else {
+          Registers.inactiveGSBase = value
+        }
+      case .hypercallPage: return HypercallPage.write(vcpu, guestPhysical: value)
+      default: break
+      }
+      return true
+    }
+  }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking a vCPU's state out of the hardware, and putting another's in.
+import Machine
+import XenABI
+
+extension Ref where T == VCPU {
+  /// Saves this vCPU's state from the CPU that runs this. The hardware keeps its page tables until others are loaded.
+  func leave(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
+    self[].registers = frame[]
+    self[].ds = Registers.ds
+    self[].es = Registers.es
+    self[].fs = Registers.fs
+    self[].gs = Registers.gs
+    self[].fsBase = Registers.fsBase
+    if self[].isKernelMode {
+      self[].gsBaseKernel = Registers.gsBase
+      self[].gsBaseUser = Registers.inactiveGSBase
+    } else {
+      self[].gsBaseUser = Registers.gsBase
+      self[].gsBaseKernel = Registers.inactiveGSBase
+    }
+    self[].extendedState.save()
+    if self[].debug[7] & 0xff != 0 {
+      self[].debug[6] = Registers.debug(6)
+      Registers.setDebug(7, 0)
+    }
+    self[].isRunning.store(0)
+  }
+
+  /// Puts this vCPU's state into the CPU that runs this.
+  func enter(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
+    let domain = self[].domain
+    let previous = cpu[].tableOwner
+    self[].cpu.store(UInt64(cpu[].number))
+    ledger[].accounts.startTranslating(domain[].id, cpu: cpu[].number)
+    showDescriptors(cpu)
+    if let table = self[].kernelTable {
+      Registers.setPageTable(table)
+      TLB.noteFlush()
+    }
+    if let previous, previous != domain[].id { ledger[].accounts.stopTranslating(previous, cpu: cpu[].number) }
+    cpu[].tableOwner = domain[].id
+    cpu[].vcpu = self
+    cpu[].area.loadLDT(entries: self[].ldtEntries)
+    loadSegments()
+    self[].extendedState.restore()
+    if self[].taskSwitched { Registers.setTaskSwitched() } else { Registers.clearTaskSwitched() }
+    if self[].debug[7] & 0xff != 0 {
+      for index in 0..<4 { Registers.setDebug(index, self[].debug[index]) }
+      Registers.setDebug(6, self[].debug[6])
+      Registers.setDebug(7, self[].debug[7])
+    }
+    updateRunstateArea()
+    if !self[].isKernelMode, let table = self[].userTable { Registers.setPageTable(table) }
+    frame[] = self[].registers
+    // SYSRET would need RCX and R11 to be free, which is not known any more.
+    frame[].leavesBySysret = false
+  }
+
+  /// Has the CPU's descriptor area show this vCPU's GDT frames, and none of its LDT: those come at first use.
+  func showDescriptors(_ cpu: Ref<PhysicalCPU>) {
+    let wanted = (self[].gdtEntries &+ 511) / 512
+    for page in 0..<14 {
+      if page < wanted && self[].gdtFrames[page] != .invalid {
+        cpu[].area.setGDT(page: page, self[].gdtFrames[page])
+        cpu[].gdtPages |= 1 &<< UInt16(page)
+      } else if cpu[].gdtPages &>> UInt16(page) & 1 != 0 {
+        cpu[].area.setGDT(page: page, nil)
+        cpu[].gdtPages &= ~(1 &<< UInt16(page))
+      }
+    }
+    hideLDT(cpu)
+  }
+
+  /// Takes all LDT pages out of the CPU's area and drops what they held.
+  func hideLDT(_ cpu: Ref<PhysicalCPU>) {
+    guard cpu[].ldtPages != 0 else { return }
+    for page in 0..<16 where cpu[].ldtPages &>> UInt16(page) & 1 != 0 {
+      cpu[].area.setLDT(page: page, nil)
+      let frame = cpu[].ldtFrames[page]
+      TLB.invalidate(LinearAddress(cpu[].area.ldtBase &+ UInt64(page) &<< 12))
+      ledger[].stopUsingDescriptors(frame)
+    }
+    cpu[].ldtPages = 0
+  }
+
+  /// Loads segment registers and bases. A selector that the tables no longer allow becomes null, and the guest's failsafe
+  /// callback hears of it.
+  private func loadSegments() {
+    var good = Registers.loadDS(self[].ds)
+    good = Registers.loadES(self[].es) && good
+    // Loading FS and GS clobbers bases, so those come after.
+    good = Registers.loadFS(self[].fs) && good
+    if Registers.gs != self[].gs { good = Registers.loadGS(self[].gs) && good }
+    Registers.fsBase = self[].fsBase
+    if self[].isKernelMode {
+      Registers.gsBase = self[].gsBaseKernel
+      Registers.inactiveGSBase = self[].gsBaseUser
+    } else {
+      Registers.gsBase = self[].gsBaseUser
+      Registers.inactiveGSBase = self[].gsBaseKernel
+    }
+    if !good { Ref<PhysicalCPU>.current[].needsFailsafe = true }
+  }
+
+  /// Writes the runstate and time areas that the guest has registered. In kernel mode's address space.
+  public func updateRunstateArea() {
+    if let area = self[].timeArea { _ = try? GuestMemory.write(area, timeRecord) }
+    guard let area = self[].runstateArea else { return }
+    _ = try? GuestMemory.write(area, runstateRecord(now: Hypervisor.now))
+  }
+
+  /// `struct vcpu_runstate_info` (xen/vcpu.h) as it is at `now`: state, time of entry, and the four times.
+  public func runstateRecord(now: UInt64) -> InlineArray<6, UInt64> {
+    let account = self[].entity.account
+    let times = account.times(at: now)
+    return [UInt64(account.state.rawValue), account.since, times.running, times.runnable, times.blocked, times.offline]
+  }
+}

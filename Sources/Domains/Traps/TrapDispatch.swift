@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an exception or interrupt leads to.
+import Machine
+import XenABI
+
+/// The entries' safe bodies.
+public enum TrapDispatch {
+  /// An exception other than a page fault, or an interrupt. Returns with the frame ready to be resumed.
+  @inline(__always)
+  public static func trap(_ frame: Ref<TrapFrame>) {
+    let vector = UInt8(truncatingIfNeeded: frame[].vector)
+    guard frame[].isGuest else { return fromHypervisor(frame, vector) }
+    if vector >= 32 && vector != 0x80 {
+      Interrupts.handle(vector)
+    } else if let vcpu = Ref<PhysicalCPU>.current[].vcpu {
+      exception(vcpu, vector, frame)
+    }
+    GuestExit.prepare(frame)
+  }
+
+  private static func exception(_ vcpu: Ref<VCPU>, _ vector: UInt8, _ frame: Ref<TrapFrame>) {
+    let code = frame[].error_code
+    switch vector {
+    case ExceptionVector.generalProtection:
+      generalProtection(vcpu, code, frame)
+    case ExceptionVector.invalidOpcode:
+      if Emulation.forced(vcpu, frame) { return }
+      vcpu.inject(vector, errorCode: 0, frame)
+    case ExceptionVector.deviceNotAvailable:
+      // TS is only set when the guest asked for it; it is clear again when the guest's handler runs.
+      Registers.clearTaskSwitched()
+      vcpu[].taskSwitched = false
+      vcpu[].cr0 &= ~8
+      vcpu.inject(vector, errorCode: 0, frame)
+    case ExceptionVector.debug:
+      vcpu[].debug[6] = Registers.debug(6)
+      Registers.setDebug(6, 0xffff_0ff0)
+      vcpu.inject(vector, errorCode: 0, frame)
+    case 0x80:
+      if !vcpu.injectSoftwareInterrupt(0x80, frame) {
+        // As if the instruction had faulted: back to its start.
+        frame[].rip = frame[].rip &- 2
+        vcpu.inject(ExceptionVector.generalProtection, errorCode: 0x80 &<< 3 | 2, frame)
+      }
+    default:
+      vcpu.inject(vector, errorCode: code, frame)
+    }
+  }
+
+  private static func generalProtection(_ vcpu: Ref<VCPU>, _ code: UInt32, _ frame: Ref<TrapFrame>) {
+    // A software interrupt through a gate that ring 3 may not use says so by bit 1. The vector comes from the instruction:
+    // one emulator reports a wrong one in the error code.
+    if code & 2 != 0 || code == 0 || code & 7 == 2 {
+      switch Emulation.privileged(vcpu, frame) {
+      case .done: return
+      case .softwareInterrupt(let vector, let length):
+        let start = frame[].rip
+        frame[].rip = start &+ UInt64(length)
+        if vcpu.injectSoftwareInterrupt(vector, frame) { return }
+        frame[].rip = start
+        return vcpu.inject(ExceptionVector.generalProtection, errorCode: UInt32(vector) &<< 3 | 2, frame)
+      case .faulted: return
+      case .notOurs: break
+      }
+    }
+    vcpu.inject(ExceptionVector.generalProtection, errorCode: code, frame)
+  }
+
+  /// A trap inside the hypervisor: an interrupt that the idle loop let in, a fault that was provided for, or a bug.
+  private static func fromHypervisor(_ frame: Ref<TrapFrame>, _ vector: UInt8) {
+    if vector >= 32 { return Interrupts.handle(vector) }
+    if vector == ExceptionVector.debug {
+      // Held back by MOV SS in a guest until our first instruction; the guest gets none of it.
+      Registers.setDebug(6, 0xffff_0ff0)
+      frame[].rflags &= ~FlagsRegister.trap
+      return
+    }
+    if let next = Fixups.find(frame[].rip) {
+      frame[].rip = next
+      return
+    }
+    MachineEnd.panic("an exception in the hypervisor", frame)
+  }
+
+  /// A page fault.
+  @inline(__always)
+  public static func pageFault(_ frame: Ref<TrapFrame>) {
+    let address = Registers.cr2
+    let code = frame[].error_code
+    guard frame[].isGuest else { return pageFaultInHypervisor(frame, address) }
+    guard let vcpu = Ref<PhysicalCPU>.current[].vcpu else { return }
+    // A write to a present page in kernel mode may be one to a live page table.
+    if (code & 3 == 3 && vcpu[].isKernelMode) || LinearAddress(address).isHypervisor {
+      if specialPageFault(vcpu, address, code, frame) { return GuestExit.prepare(frame) }
+    }
+    vcpu.injectPageFault(address: address, errorCode: code, frame)
+    GuestExit.prepare(frame)
+  }
+
+  @inline(never)
+  private static func specialPageFault(_ vcpu: Ref<VCPU>, _ address: UInt64, _ code: UInt32, _ frame: Ref<TrapFrame>) -> Bool {
+    if LinearAddress(address).isHypervisor {
+      // The CPU reads segment descriptors by our addresses on the guest's behalf.
+      if DescriptorArea.showLDT(vcpu, address) { return true }
+      if let offset = DescriptorArea.ldtOffset(address) {
+        // The guest sees the fault where it believes its LDT to be.
+        vcpu.injectPageFault(address: vcpu[].ldtBase &+ offset, errorCode: code & ~1, frame)
+        return true
+      }
+      return false
+    }
+    return WritablePageTables.emulate(vcpu, address, frame)
+  }
+
+  private static func pageFaultInHypervisor(_ frame: Ref<TrapFrame>, _ address: UInt64) {
+    if let vcpu = Ref<PhysicalCPU>.current[].vcpu, DescriptorArea.showLDT(vcpu, address) { return }
+    if let next = Fixups.find(frame[].rip) {
+      frame[].rip = next
+      return
+    }
+    MachineEnd.panic("a page fault in the hypervisor", frame)
+  }
+
+  /// IRETQ to a guest faulted on what it was given.
+  public static func returnRefused(_ frame: Ref<TrapFrame>) {
+    guard let vcpu = Ref<PhysicalCPU>.current[].vcpu else { return }
+    // Seen from the guest: its kernel asked to go where nobody can go. It is in kernel mode for the callback; the flat
+    // segments replace what could not be loaded.
+    vcpu.failsafe(frame)
+    GuestExit.prepare(frame)
+  }
+}

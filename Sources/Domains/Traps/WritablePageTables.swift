@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels that write a live page table as if it were theirs: the write faults, because tables are mapped read-only, and is done
+// for them here, validated like any other.
+import Frames
+import Instructions
+import Machine
+import XenABI
+
+enum WritablePageTables {
+  /// If the fault at `address` is a kernel's write to a live level-1 table, does the write. Gives whether the fault is settled.
+  static func emulate(_ vcpu: Ref<VCPU>, _ address: UInt64, _ frame: Ref<TrapFrame>) -> Bool {
+    let domain = vcpu[].domain
+    guard let place = GuestTables.level1Entry(vcpu, LinearAddress(address)),
+      place.value & (PTE.present | PTE.writable) == PTE.present
+    else { return false }
+    let table = MachineFrame(physical: place.value & PTE.frameMask)
+    let word = ledger[].type(table)
+    guard word.type == .level1, word.isValidated, word.count > 0, ledger[].owner(table) == domain[].id else { return false }
+    guard let instruction = fetch(frame) else { return false }
+    return perform(instruction, vcpu, domain, table, address, frame)
+  }
+
+  /// Decodes the instruction at the guest's RIP, if it is one that writes memory.
+  private static func fetch(_ frame: Ref<TrapFrame>) -> MemoryInstruction? {
+    let bytes = Emulation.fetch(frame[].rip)
+    guard case .decoded(let instruction) = MemoryInstruction.decode(bytes, mode: .long), instruction.writesMemory,
+      instruction.size != .doubleQuadword
+    else { return nil }
+    return instruction
+  }
+
+  private static func perform(
+    _ instruction: MemoryInstruction, _ vcpu: Ref<VCPU>, _ domain: Ref<Domain>, _ table: MachineFrame, _ address: UInt64,
+    _ frame: Ref<TrapFrame>
+  ) -> Bool {
+    let size = instruction.size.byteCount
+    let offset = address & 0xfff
+    // An entry is written whole or in a part, never across two.
+    guard offset & 7 &+ size <= 8 else { return false }
+    let index = Int(offset &>> 3)
+    let shift = (offset & 7) &* 8
+    let mask = instruction.size.mask &<< shift
+    let rules = domain.entryRules()
+    // The guest and the CPU may change the entry meanwhile; three tries are two more than any real kernel needs.
+    for _ in 0..<3 {
+      var registers = frame[].generalRegisters
+      var flags = ProcessorFlags(rawValue: frame[].rflags)
+      let old = PhysicalWindow.load(table, word: index)
+      let outcome = instruction.execute(memoryValue: MemoryValue(old & mask &>> shift), registers: &registers, flags: &flags)
+      if case .store(let value) = outcome.effect {
+        let new = old & ~mask | value.low &<< shift & mask
+        var budget = EntryBudget()
+        let isWritten: Bool
+        do {
+          isWritten = try domain[].pageTables.withLock { work throws(XenError) in
+            try ledger[].updateEntry(table, index, to: new, expected: old, rules, &work, &budget)
+          }
+        } catch {
+          // Preempted: run the instruction again. Refused: the guest sees its own fault.
+          return error == .restart
+        }
+        if !isWritten { continue }
+      }
+      frame[].generalRegisters = registers
+      frame[].rflags = flags.rawValue
+      if outcome.isFinished { frame[].rip = frame[].rip &+ UInt64(instruction.length) }
+      frame[].leavesBySysret = false
+      return true
+    }
+    return true
+  }
+}
+
+extension Ref where T == Domain {
+  /// What the entries of this domain's own page tables may hold.
+  @inline(__always)
+  public func entryRules() -> EntryRules {
+    EntryRules(
+      tableOwner: self[].id, frameOwner: self[].id, mayMapDevices: self[].mayUseHardware,
+      physicalBits: CPUFeatures.current.physicalBits, hypervisorRoot: Ref<Hypervisor>.shared[].tables.root)
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// All vCPUs by the small number that the scheduler names them by.
+import Machine
+import Scheduling
+
+/// The table from scheduling handles to vCPU records. Entries are set once, before the vCPU is first admitted to a run queue.
+public struct VCPURegistry: ~Copyable {
+  var table: PagedTable<Ref<VCPU>?>
+  /// The next handle to give out.
+  var next: UInt32 = 0
+
+  /// A registry in one frame, with another one for the first entries.
+  public init(directory: MachineFrame, first: MachineFrame) {
+    table = PagedTable(directory: directory)
+    _ = table.grow(by: first, initial: nil)
+  }
+
+  /// Whether another frame is needed before the next vCPU.
+  public var isFull: Bool { Int(next) >= table.count }
+
+  /// Adds a frame of entries.
+  public mutating func grow(by frame: MachineFrame) -> Bool { table.grow(by: frame, initial: nil) }
+
+  /// The next unused handle; nil when the table is full.
+  public mutating func reserve() -> EntityIndex? {
+    guard !isFull else { return nil }
+    defer { next &+= 1 }
+    return EntityIndex(next)
+  }
+
+  /// Enters a vCPU under its handle.
+  public func set(_ index: EntityIndex, _ vcpu: Ref<VCPU>) { table[Int(index.rawValue)] = vcpu }
+
+  /// The vCPU of a handle that a run queue has given.
+  @inline(__always)
+  public func find(_ index: EntityIndex) -> Ref<VCPU>? {
+    Int(index.rawValue) < table.count ? table[Int(index.rawValue)] : nil
+  }
+}
+
+/// How run queues reach what they keep of each vCPU.
+struct VCPUStore: EntityStore {
+  subscript(index: EntityIndex) -> BVTEntity {
+    _read { yield vcpu(index)[].entity }
+    nonmutating _modify { yield &vcpu(index)[].entity }
+  }
+
+  @inline(__always)
+  func vcpu(_ index: EntityIndex) -> Ref<VCPU> {
+    guard let vcpu = Ref<Hypervisor>.shared[].vcpus.find(index) else { preconditionFailure("a run queue names no vCPU") }
+    return vcpu
+  }
+}
