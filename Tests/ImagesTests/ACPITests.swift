@@ -138,6 +138,14 @@ private func madt(_ entries: [[UInt8]]) -> [UInt8] {
     memory.pieces[0].bytes[10] ^= 0x10
     #expect(throws: ACPIError.badRootTable) { try information(memory).get() }
     #expect(throws: ACPIError.noRootPointer) { try information(FakeMemory()).get() }
+    // Each of the two checksums of a root pointer counts: the first covers 20 bytes, the second all.
+    memory = machine([])
+    memory.pieces[1].bytes[33] ^= 1
+    #expect(throws: ACPIError.noRootPointer) { try information(memory).get() }
+    memory = machine([])
+    memory.pieces[1].bytes[10] &+= 1
+    memory.pieces[1].bytes[33] &-= 1
+    #expect(throws: ACPIError.noRootPointer) { try information(memory).get() }
   }
 
   @Test func theLongerKindsOfMADTEntries() throws {

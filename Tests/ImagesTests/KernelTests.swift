@@ -227,6 +227,10 @@ private func text(_ range: FileRange?, _ file: [UInt8]) -> String? {
     var cut = linuxNotes
     cut.set(4, 4000, 4)
     #expect(withNotes(cut) == .badNote)
+    // A note that ends in the file, but not in its segment.
+    cut = linuxNotes
+    cut.set(cut.count - 20, 12, 4)
+    #expect(failure(elf(notes: cut, sectionNotes: linuxNotes)) == .badNote)
   }
 
   @Test func aKernelWithoutTheDomain0FeatureIsKnown() throws {

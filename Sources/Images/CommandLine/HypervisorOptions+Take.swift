@@ -47,7 +47,7 @@ extension HypervisorOptions {
   // MARK: Console
 
   private mutating func takeConsole(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
-    var chosen: ConsoleSet = []
+    var chosen = ConsoleSet.none
     try line.forEachItem(of: value.required) { item throws(OptionError) in
       if line.equals(item, "com1") {
         chosen.insert(.com1)

@@ -17,6 +17,13 @@ public struct ConsoleSet: OptionSet {
   public static let com2 = ConsoleSet(rawValue: 2)
   /// The screen.
   public static let vga = ConsoleSet(rawValue: 4)
+
+  // Literals of sets are arrays first, which a build without a heap refuses: hence these two.
+
+  /// No console.
+  public static var none: ConsoleSet { ConsoleSet(rawValue: 0) }
+  /// The default: the first serial port and the screen.
+  static let standard = ConsoleSet(rawValue: 5)
 }
 
 /// How to restart the machine (`reboot=`).
@@ -54,7 +61,7 @@ public struct HypervisorOptions {
   /// `com2=`; nil when not given.
   public internal(set) var com2: SerialSettings?
   /// `console=`; empty for `none`.
-  public internal(set) var console: ConsoleSet = [.com1, .vga]
+  public internal(set) var console = ConsoleSet.standard
   /// `console_to_ring`
   public internal(set) var consoleToRing = false
   /// `conring_size=` in bytes; nil when not given.

@@ -10,6 +10,8 @@ public struct XenFeatures: OptionSet {
   /// A set from its word.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
+  /// No feature. (A literal of a set is an array first, which a build without a heap refuses.)
+  public static var none: XenFeatures { XenFeatures(rawValue: 0) }
   /// `XENFEAT_writable_page_tables`
   public static let writablePageTables = XenFeatures(rawValue: 1 << 0)
   /// `XENFEAT_writable_descriptor_tables`

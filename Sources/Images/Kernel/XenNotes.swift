@@ -48,9 +48,9 @@ public struct XenNotes {
   /// `XEN_ELFNOTE_PAE_MODE`; of no meaning for 64-bit kernels.
   public internal(set) var paeMode: FileRange?
   /// `XEN_ELFNOTE_FEATURES` and `XEN_ELFNOTE_SUPPORTED_FEATURES` together.
-  public internal(set) var supported: XenFeatures = []
+  public internal(set) var supported = XenFeatures.none
   /// The features named with `!`.
-  public internal(set) var required: XenFeatures = []
+  public internal(set) var required = XenFeatures.none
   /// True when `XEN_ELFNOTE_SUPPORTED_FEATURES` is there; then Domain 0 kernels must name `dom0`.
   public internal(set) var hasFeatureWord = false
   /// `XEN_ELFNOTE_BSD_SYMTAB`: the kernel wants its symbol table loaded.
