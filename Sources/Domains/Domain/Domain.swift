@@ -95,6 +95,10 @@ public struct Domain: ~Copyable {
 public struct DomainLife: ~Copyable {
   /// Why it has shut down, if it has (SHUTDOWN_* in xen/sched.h).
   public var shutdownReason: UInt32?
+  /// Why it would shut down, by its own word (SCHEDOP_shutdown_code).
+  public var announcedReason: UInt32?
+  /// When each of its watchdogs runs out, in system time; `UInt64.max` while it is not set.
+  public var watchdogs = InlineArray<2, UInt64>(repeating: UInt64.max)
   /// Whether its destruction has begun.
   public var isDying = false
 
