@@ -104,7 +104,7 @@ extension MemoryInstruction {
     _ opcode: UInt8, _ size: OperandSize, _ reader: inout InstructionReader, _ prefixes: Prefixes
   ) -> MemoryInstructionParts? {
     var address = AddressExpression(prefixes.segment ?? .ds, size: prefixes.addressSize, mode: prefixes.mode)
-    address.displacement = reader.next(prefixes.addressSize.rawValue)
+    address.displacement = reader.next(prefixes.addressSize)
     let isStore = opcode & 2 != 0
     var parts = MemoryInstructionParts(
       isStore ? .store : .load, size, .register(RegisterOperand(.rax)), address)

@@ -141,11 +141,14 @@ public struct CPUIDPolicy: Sendable {
   private func extended(
     _ leaf: UInt32, _ processor: CPUIDVirtualProcessor, _ host: (UInt32, UInt32) -> CPUIDRegisters
   ) -> CPUIDRegisters {
-    var result = host(leaf, 0)
+    let raw = host(leaf, 0)
+    var result = raw
     switch leaf {
     case 0x8000_0000:
-      result.eax = maximumExtendedLeaf
+      result = CPUIDRegisters(eax: maximumExtendedLeaf)
+      if vendor != .intel { (result.ebx, result.ecx, result.edx) = (raw.ebx, raw.ecx, raw.edx) }
     case 0x8000_0001:
+      if vendor == .intel { (result.eax, result.ebx) = (0, 0) }
       result.ecx &= visible(.extendedECX)
       if vendor == .amd && topology.hasSeveral { result.ecx |= 1 << 1 }
       result.edx &= visible(.extendedEDX)
@@ -153,15 +156,18 @@ public struct CPUIDPolicy: Sendable {
         let repeated: UInt32 = 0x0183_f3ff
         result.edx |= identity(host(1, 0), processor).edx & repeated
       }
-    case 0x8000_0002...0x8000_0006: break
+    case 0x8000_0002...0x8000_0004: break
+    // Caches and TLBs in AMD's form; Intel defines one register of it.
+    case 0x8000_0005: if vendor == .intel { result = CPUIDRegisters() }
+    case 0x8000_0006: if vendor == .intel { result = CPUIDRegisters(ecx: raw.ecx) }
     case 0x8000_0007:
-      result = CPUIDRegisters(edx: result.edx & visible(.powerEDX))
+      result = CPUIDRegisters(edx: raw.edx & visible(.powerEDX))
     case 0x8000_0008:
       result.ebx &= visible(.capacityEBX)
       result.ecx = vendor == .amd ? (topology.identifiers &- 1) | (topology.identifierBits << 12) : 0
       result.edx = 0
     case 0x8000_0021:
-      result = CPUIDRegisters(eax: result.eax & visible(.extended2EAX), ecx: result.ecx & visible(.extended2ECX))
+      result = CPUIDRegisters(eax: raw.eax & visible(.extended2EAX), ecx: raw.ecx & visible(.extended2ECX))
     // 0xA SVM, 0x19 large-page TLBs, 0x1B sampling, 0x1C LWP, 0x1D and 0x1E host topology, 0x1F memory encryption.
     default: result = CPUIDRegisters()
     }
