@@ -82,12 +82,10 @@ public struct CPUIDPolicy: Sendable {
     leaf: UInt32, subleaf: UInt32, processor: CPUIDVirtualProcessor,
     host: (_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters
   ) -> CPUIDRegisters {
-    switch leaf {
-    case 0...maximumBasicLeaf: basic(leaf, subleaf, processor, host)
-    case 0x4000_0000...0x4000_00ff: hypervisor(leaf, subleaf)
-    case 0x8000_0000...maximumExtendedLeaf: extended(leaf, processor, host)
-    default: CPUIDRegisters()
-    }
+    if leaf <= maximumBasicLeaf { return basic(leaf, subleaf, processor, host) }
+    if leaf >> 8 == 0x40_0000 { return hypervisor(leaf, subleaf) }
+    if leaf >= 0x8000_0000 && leaf <= maximumExtendedLeaf { return extended(leaf, processor, host) }
+    return CPUIDRegisters()
   }
 
   /// Leaves from zero.
