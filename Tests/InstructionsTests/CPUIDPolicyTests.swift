@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What PV guests see in CPUID: against what Xen 4.17 showed Domain 0 on the same processors, with each difference written
-// down; and on made-up processors for what those do not have.
+// What PV guests see in CPUID: against what Xen 4.17 showed Domain 0 on the same processors, with each difference
+// written down; and on made-up processors for what those do not have.
 
 import Testing
 
@@ -17,7 +17,7 @@ private func everything(_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters {
   case (7, 0): return CPUIDRegisters(eax: 5, ebx: .max, ecx: .max, edx: .max)
   case (0xd, 0), (0xd, 1): return all
   case (0xd, 2): return CPUIDRegisters(eax: 256, ebx: 576)
-  case (0xd, 5): return CPUIDRegisters(eax: 64, ebx: 1088)
+  case (0xd, 5): return CPUIDRegisters(eax: 40, ebx: 1088)
   case (0xd, 6): return CPUIDRegisters(eax: 512, ebx: 1152, ecx: 2)
   case (0xd, 7): return CPUIDRegisters(eax: 1024, ebx: 1664, ecx: 2)
   case (0xd, 9): return CPUIDRegisters(eax: 8, ebx: 2688)
@@ -50,7 +50,7 @@ private let osxsave: UInt64 = 1 << 18
     // Where Martlet means to differ from what was recorded: the leaf and what Martlet says.
     let haswellDifferences: [UInt64: CPUIDRegisters] = [
       // Two vCPUs span four APIC IDs.
-      1 << 32: CPUIDRegisters(eax: 0x000306c1, ebx: 0x0004_0800, ecx: 0xced8_2203, edx: 0x1789_dbf5),
+      1 << 32: CPUIDRegisters(eax: 0x0003_06c1, ebx: 0x0004_0800, ecx: 0xced8_2203, edx: 0x1789_dbf5),
       4 << 32: CPUIDRegisters(eax: 0x0c00_4121, ebx: 0x01c0_003f, ecx: 0x3f, edx: 1),
       4 << 32 | 1: CPUIDRegisters(eax: 0x0c00_4122, ebx: 0x01c0_003f, ecx: 0x3f, edx: 1),
       4 << 32 | 2: CPUIDRegisters(eax: 0x0c00_4143, ebx: 0x03c0_003f, ecx: 0xfff, edx: 1),
@@ -65,7 +65,7 @@ private let osxsave: UInt64 = 1 << 18
       $0.extendedStateMask = 3
     }
     let maximumDifferences: [UInt64: CPUIDRegisters] = [
-      1 << 32: CPUIDRegisters(eax: 0x00060fb1, ebx: 0x0001_0800, ecx: 0xfed8_3203, edx: 0x0fc9_d3f5),
+      1 << 32: CPUIDRegisters(eax: 0x0006_0fb1, ebx: 0x0001_0800, ecx: 0xfed8_3203, edx: 0x0fc9_d3f5),
       // Xen makes up leaf 0x80000021.
       0x8000_0000 << 32: CPUIDRegisters(eax: 0x8000_000a, ebx: 0x6874_7541, ecx: 0x444d_4163, edx: 0x6974_6e65),
     ]
@@ -170,7 +170,7 @@ private let osxsave: UInt64 = 1 << 18
     #expect(all.ebx == 832 && all.ecx == 2688)
     let narrow = traits { $0.extendedStateMask = 7 }
     #expect(view(narrow, 0xd, 0, xcr0: 3).ebx == 576 && view(narrow, 0xd, 0).ecx == 832)
-    // Compacted: 576 + 256, opmask at 832, upper halves aligned to 64 at 896, then 1408.
+    // Compacted: AVX at 576, opmask at 832, upper halves aligned from 872 to 896, the rest at 1408.
     #expect(view(traits(), 0xd, 1, xcr0: 0xe7).ebx == 1408 + 1024)
     #expect(view(traits(), 0xd, 6) == CPUIDRegisters(eax: 512, ebx: 1152, ecx: 2))
     #expect(view(narrow, 0xd, 6) == CPUIDRegisters())

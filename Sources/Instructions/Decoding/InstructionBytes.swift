@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Instruction bytes as fetched from a guest, and the reader that walks them. The bytes are kept as two words and shifted
-// out, which needs neither memory nor bounds. The reader never fails in the middle: past the end it hands out zeros and
-// counts on, so that decoders stay straight-line and ask once at their end.
+// Instruction bytes as fetched from a guest, and the reader that walks them. The bytes are kept as two words and
+// shifted out, which needs neither memory nor bounds. The reader never fails in the middle: past the valid bytes it
+// hands out what is there (zeros in the end) and counts on, so that decoders stay straight-line and ask once at their
+// end.
 
 /// Up to 15 bytes of guest code, copied out of guest memory.
 public struct InstructionBytes: Sendable {
@@ -17,13 +18,11 @@ public struct InstructionBytes: Sendable {
   let count: UInt8
 
   /// The first `count` bytes of 16 that were fetched as two little-endian words; counts outside 0...15 are brought into
-  /// it. The quickest way in.
+  /// it, and what lies past them may be anything. The quickest way in.
   public init(low: UInt64, high: UInt64, count: Int) {
     let count = min(max(count, 0), Self.maximumLength)
-    let bits = UInt64(truncatingIfNeeded: count) &* 8
-    // What is not valid reads as zero. Swift's `<<` gives zero where all bits leave the word.
-    self.low = count < 8 ? low & ~(UInt64.max << bits) : low
-    self.high = count < 8 ? 0 : high & ~(UInt64.max << (bits &- 64))
+    self.low = low
+    self.high = high
     self.count = UInt8(truncatingIfNeeded: count)
   }
 
@@ -66,12 +65,12 @@ struct InstructionReader {
   /// True once a byte past the valid ones was asked for: what was decoded since is meaningless.
   var overran: Bool { position > count }
 
-  /// The next byte without consuming it; zero past the end.
+  /// The next byte without consuming it. Whoever decides by it must consume it too, for `settle` to know.
   var peeked: UInt8 {
     @inline(__always) get { UInt8(truncatingIfNeeded: low) }
   }
 
-  /// Consumes one byte; zero past the end.
+  /// Consumes one byte.
   @inline(__always) mutating func next() -> UInt8 {
     let byte = UInt8(truncatingIfNeeded: low)
     low = (low >> 8) | (high &<< 56)

@@ -21,7 +21,7 @@ struct Prefixes {
   /// Consumes all prefixes; the reader is left at the opcode.
   init(_ reader: inout InstructionReader, _ mode: CodeMode) {
     var bits = UInt32(mode.rawValue) &<< Self.modeShift
-    // Bounded: each turn consumes a byte, and past the last of at most 15 the reader yields zero, which is no prefix.
+    // Bounded: each turn consumes a byte, and after 16 the reader yields zeros, which are no prefixes.
     while true {
       let byte = reader.peeked
       switch byte {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What CPUID tells a PV guest. A policy is made once per domain from the processor's own answers; after that each CPUID is
-// a few masks over what the processor says. Leaves that are not named here answer zero.
+// What CPUID tells a PV guest. A policy is made once per domain from the processor's own answers; after that each CPUID
+// is a few masks over what the processor says. Leaves that are not named here answer zero.
 
 /// CPUID as one PV domain sees it.
 public struct CPUIDPolicy: Sendable {
