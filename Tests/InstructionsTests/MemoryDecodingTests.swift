@@ -60,7 +60,8 @@ private func numbered() -> GeneralRegisters {
         text: "f0 48 0f b1 0f", operation: .compareExchange, size: .quadword, other: .register(.init(.rcx)),
         writes: true, locked: true),
       Row(
-        text: "f0 0f c7 0f", operation: .compareExchangePair, size: .quadword, other: .none, writes: true, locked: true),
+        text: "f0 0f c7 0f", operation: .compareExchangePair, size: .quadword, other: .none, writes: true,
+        locked: true),
       Row(
         text: "f0 48 0f c7 0f", operation: .compareExchangePair, size: .doubleQuadword, other: .none, writes: true,
         locked: true),

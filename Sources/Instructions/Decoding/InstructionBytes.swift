@@ -52,8 +52,8 @@ struct InstructionReader {
   private var high: UInt64
   /// How many bytes there were.
   private let count: UInt8
-  /// How many bytes have been consumed, valid or not. No decoder takes more than 15 prefixes, an opcode of three, ModRM,
-  /// SIB, and 16 bytes of displacement and immediate, so this stays far below 256.
+  /// How many bytes have been consumed, valid or not. No decoder takes more than 16 prefixes, an opcode of three, ModRM
+  /// and SIB, and 16 bytes of displacement and immediate, so this stays far below 256.
   private(set) var position: UInt8 = 0
 
   init(_ bytes: InstructionBytes) {
