@@ -47,6 +47,12 @@ if metal {
   targets += [
     .executableTarget(name: "MartletTool", swiftSettings: safe),
     .testTarget(name: "DecompressionTests", dependencies: ["Decompression"]),
+    .target(
+      name: "Support", dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
+      name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
 }
