@@ -52,6 +52,25 @@ enum {
   MARTLET_OFFSET(vcpu_time_info, tsc_shift),
 };
 
+// Event channels.
+enum {
+  MARTLET_OFFSET(evtchn_alloc_unbound, port),
+  MARTLET_OFFSET(evtchn_bind_interdomain, local_port),
+  MARTLET_OFFSET(evtchn_bind_virq, port),
+  MARTLET_OFFSET(evtchn_bind_pirq, port),
+  MARTLET_OFFSET(evtchn_bind_ipi, port),
+  MARTLET_OFFSET(evtchn_init_control, link_bits),
+  MARTLET_OFFSET(evtchn_status, dom),
+  MARTLET_OFFSET(evtchn_status, port),
+  MARTLET_OFFSET(evtchn_status, status),
+  MARTLET_OFFSET(evtchn_status, vcpu),
+  MARTLET_OFFSET(evtchn_status, u),
+  OFFSET_evtchn_status_interdomain_port = offsetof(struct evtchn_status, u.interdomain.port),
+  MARTLET_OFFSET(evtchn_op, u),
+  MARTLET_OFFSET(evtchn_fifo_control_block, head),
+  SIZE_evtchn_fifo_control_block = sizeof(struct evtchn_fifo_control_block),
+};
+
 _Static_assert(sizeof(struct shared_info) == 3136, "shared_info");
 _Static_assert(sizeof(struct start_info) == 1168, "start_info");
 _Static_assert(sizeof(struct vcpu_info) == 64, "vcpu_info");

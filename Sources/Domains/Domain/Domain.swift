@@ -51,8 +51,8 @@ public struct Domain: ~Copyable {
   public var life: Lock<DomainLife>
   /// Its page tables: who holds this may validate and change entries.
   public var pageTables: Lock<PageTableWork>
-  /// Its event channels.
-  public var events: Lock<EventChannels>
+  /// Its event channels; they have locks of their own inside.
+  public var events: EventChannels
   /// Its grant table.
   public var grants: Lock<GrantTable>
 
@@ -70,7 +70,7 @@ public struct Domain: ~Copyable {
     self.maximumVCPUs = min(maximumVCPUs, Domain.vcpuLimit)
     life = Lock(.domain, DomainLife())
     pageTables = Lock(.pageTables, PageTableWork())
-    self.events = Lock(.events, events)
+    self.events = events
     self.grants = Lock(.grantTable, grants)
   }
 
