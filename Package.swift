@@ -62,9 +62,6 @@ if metal {
     .target(
       name: "Support", dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
       swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
-      swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
 }

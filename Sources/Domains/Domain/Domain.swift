@@ -31,6 +31,10 @@ public struct Domain: ~Copyable {
 
   // ---- Touched by its own vCPUs only; a race between them harms nobody else ----
 
+  /// The line of console text in the making.
+  var consoleLine = ConsoleLine()
+  /// Its UUID, for tools.
+  public var handle = InlineArray<2, UInt64>(repeating: 0)
   /// The PCI configuration address that it has chosen.
   public var pciAddress: UInt32 = 0
 

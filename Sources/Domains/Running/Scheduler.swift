@@ -83,8 +83,8 @@ public enum Scheduler {
     owner[].queue.withLock { queue in
       guard Int(vcpu[].entity.cpu) == number else { return }
       var store = VCPUStore()
-      queue.setAffinity(
-        of: vcpu[].index, hard: cpu.map { CPUMask(cpu: $0) } ?? .all, soft: .all, in: &store, now: Hypervisor.now)
+      // If it may not stay here, the decision on this CPU sends it on.
+      _ = queue.setAffinity(hard: cpu.map { CPUMask(cpu: $0) } ?? .all, soft: .all, of: vcpu[].index, in: &store)
     }
     demandDecision(owner)
   }

@@ -45,7 +45,7 @@ extension Ref where T == VCPU {
     if isDue { Events.raise(virq: VirtualInterrupt.timer, vcpu: self) }
     if let time = self[].pollTimeout, time <= now {
       self[].pollTimeout = nil
-      wakePolling()
+      if self[].isPolling.load() != 0 { endPolling() }
     }
     if self[].watchdogDeadline <= now {
       self[].watchdogDeadline = UInt64.max

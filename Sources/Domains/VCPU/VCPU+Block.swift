@@ -15,19 +15,16 @@ extension Ref where T == VCPU {
     Scheduler.settle(self)
   }
 
-  /// Stops running until a polled port is raised or the timeout has come. `isPolling` was set before the ports were looked at;
-  /// who clears it has woken us already.
-  public func blockPolling() {
+  /// Gets ready to wait for a port, or (nil) for any of several: from here on an event of theirs wakes the vCPU. The order is
+  /// that of Events/Polling.swift: the hold first.
+  public func beginPolling(_ port: EventPort?) {
     self[].holds.fetchOr(VCPUHold.blocked)
-    if self[].isPolling.load() == 0 {
-      self[].holds.fetchAnd(~VCPUHold.blocked)
-      return
-    }
-    Scheduler.settle(self)
+    Events.startPolling(self, port: port)
   }
 
-  /// Lets a vCPU that polls look again.
-  public func wakePolling() {
-    if self[].isPolling.exchange(0) != 0 { kick() }
+  /// Does not wait after all, or has waited long enough.
+  public func endPolling() {
+    Events.stopPolling(self)
+    kick()
   }
 }

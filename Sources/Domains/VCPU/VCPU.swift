@@ -88,6 +88,10 @@ public struct VCPU: ~Copyable {
   /// Where its `vcpu_info` is: in the domain's shared page, or in a frame that the guest has registered (which then holds a
   /// writable use).
   public var info: VCPUInfoPlace
+  /// Whether that is a frame that the guest has registered.
+  public var hasOwnInfo = false
+  /// Whether it has been given a state to start with.
+  public var isInitialised = false
   /// Where the guest wants its `vcpu_time_info` and runstate, by its own addresses; nil if nowhere.
   public var timeArea: LinearAddress? = nil
   public var runstateArea: LinearAddress? = nil

@@ -20,10 +20,10 @@ extension Hypercall {
         vcpu: vcpu, domain: domain, arguments: [words[2], words[3], words[4], words[5], words[6], words[7]])
       var result: UInt64 = 0
       var isPreempted = false
-      do {
+      do throws(XenError) {
         switch words[0] {
         // A list within a list, or the end of one, makes no sense.
-        case 13, 23: throw XenError.notImplemented
+        case 13, 23: throw .notImplemented
         default:
           switch try call.dispatchListed(words[0]) {
           case .done(let value): result = value

@@ -65,28 +65,26 @@ extension Hypercall {
     words = try GuestMemory.fetch(address(1), initial: words)
     let count = UInt32(truncatingIfNeeded: words[1])
     guard count <= 128 else { throw .invalid }
-    // Set first: an event that arrives while the ports are looked at wakes us again.
-    vcpu[].isPolling.store(1)
+    let only = count == 1 ? EventPort(try GuestMemory.fetch(LinearAddress(words[0]), initial: UInt32(0))) : nil
+    vcpu.beginPolling(only)
     var isReady = vcpu[].info.isPending && !vcpu[].info.isMasked
-    for index in 0..<count where !isReady {
-      let port: UInt32
-      do { port = try GuestMemory.fetch(LinearAddress(words[0]) + UInt64(index) &* 4, initial: UInt32(0)) } catch {
-        vcpu[].isPolling.store(0)
-        throw error
+    do {
+      for index in 0..<count where !isReady {
+        let port = try GuestMemory.fetch(LinearAddress(words[0]) + UInt64(index) &* 4, initial: UInt32(0))
+        isReady = try Events.isPending(domain, port: EventPort(port))
       }
-      do { isReady = try Events.isPending(EventPort(port), domain) } catch {
-        vcpu[].isPolling.store(0)
-        throw error
-      }
+    } catch {
+      vcpu.endPolling()
+      throw error
     }
     let timeout = words[2]
     if isReady || (timeout != 0 && timeout <= Hypervisor.now) {
-      vcpu[].isPolling.store(0)
+      vcpu.endPolling()
       return .success
     }
     vcpu[].pollTimeout = timeout == 0 ? nil : timeout
     vcpu.updateTimer()
-    vcpu.blockPolling()
+    Scheduler.settle(vcpu)
     return .success
   }
 
