@@ -9,7 +9,7 @@ enum RunCommand {
     verb: "run",
     summary: """
       Boots Debian's Linux kernel as Domain 0 on Martlet in QEMU, on this terminal. What is missing
-      is installed, fetched and built first. 'poweroff' in Domain 0, or Ctrl-a x, ends it.
+      is installed, fetched and built first. 'poweroff' in Domain 0, or Ctrl-] x, ends it.
       """,
     options: [
       Option("--memory", "SIZE", "memory of the machine, in MiB or with a suffix (1G is the default)"),
