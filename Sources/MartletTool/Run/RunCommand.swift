@@ -80,7 +80,7 @@ enum RunCommand {
     let isTerminal = unsafe tcgetattr(0, &settings) == 0
     // Ctrl-C is for Domain 0: QEMU has the terminal in raw mode, and a stray signal must not end us before it.
     signal(SIGINT, SIG_IGN)
-    let child = try ChildProcess(try line.arguments(), input: .inherited)
+    let child = try ChildProcess(try line.arguments(), input: .inherited, diesWithUs: true)
     let status = child.wait()
     if isTerminal { unsafe tcsetattr(0, TCSANOW, &settings) }
     return status
