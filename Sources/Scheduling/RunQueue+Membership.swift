@@ -17,6 +17,7 @@ extension RunQueue {
     store[index].actual = virtualTime.advanced(by: store[index].actual.rawValue)
     store[index].cpu = UInt16(truncatingIfNeeded: cpu)
     store[index].admittedAt = now
+    store[index].isMisplaced = !store[index].hardAffinity.contains(cpu)
     guard store[index].isRunnable else {
       store[index].membership = .asleep
       return .none

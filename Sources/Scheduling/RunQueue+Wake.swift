@@ -61,8 +61,8 @@ extension RunQueue {
     let lead = store[currentIndex].effective.distance(from: store[index].effective)
     let allowance = Int64(clamping: currentAllowance)
     if lead >= allowance { return .reschedule }
-    // Both are far below 2^62: an allowance is at most 2^38, a lead a few slices and a loan.
-    let missing = UInt64(allowance &- lead)
+    // The lead is the smaller one, so their distance fits 64 bits without a sign.
+    let missing = UInt64(bitPattern: allowance &- lead)
     let wait = min(VirtualRate.real(virtual: missing, weight: store[currentIndex].weight), parameters.maximumSlice)
     let (end, overflow) = now.addingReportingOverflow(wait)
     return rearm(at: overflow ? UInt64.max : end)
