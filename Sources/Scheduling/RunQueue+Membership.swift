@@ -29,6 +29,9 @@ extension RunQueue {
   ///
   /// Returns `false`, with nothing changed, when it is not this queue's, is current, or was switched away from and its
   /// registers are not saved yet. The current entity leaves by a decision: see `setAffinity` and `sleep`.
+  ///
+  /// A wake does nothing while the entity is in no queue. Whoever moves a sleeping entity therefore looks, after admitting
+  /// it, whether something has come for it meanwhile, and wakes it.
   public mutating func withdraw<Store: EntityStore & ~Copyable & ~Escapable>(
     _ index: EntityIndex, in store: inout Store, now: UInt64
   ) -> Bool {

@@ -6,7 +6,8 @@
 public enum WakeOutcome: Equatable, BitwiseCopyable, Sendable {
   /// Nothing: the present slice and its timer stand.
   case none
-  /// Bring the timer forward to this system time in nanoseconds (now the queue's `sliceEnd`), then decide.
+  /// Bring the timer forward to this system time in nanoseconds (now the queue's `sliceEnd`) and decide when it fires; on
+  /// another CPU, interrupt it: a decision then sets the timer.
   case rearm(at: UInt64)
   /// Decide now (on another CPU: interrupt it).
   case reschedule
