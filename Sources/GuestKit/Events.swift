@@ -12,6 +12,8 @@ public var upcallHandler: ((UInt64) -> Void)? = nil
 
 private var counts: InlineArray<256, UInt32> = InlineArray(repeating: 0)
 private var upcalls: UInt64 = 0
+/// The vCPU that each port is bound to: the bitmaps are shared, so each vCPU must leave the others' ports alone.
+private var owners: InlineArray<256, UInt8> = InlineArray(repeating: 0)
 
 /// Event channels.
 public enum Events {
@@ -47,12 +49,14 @@ public enum Events {
   public static func bindVIRQ(_ virq: Int32, vcpu: UInt32 = 0) -> (result: Int, port: UInt32) {
     var request = evtchn_bind_virq(virq: UInt32(virq), vcpu: vcpu, port: 0)
     let result = operate(EVTCHNOP_bind_virq, &request)
+    if result == 0 { owners[Int(request.port & 255)] = UInt8(truncatingIfNeeded: vcpu) }
     return (result, request.port)
   }
   /// A port for interprocessor events to `vcpu`, or an error.
   public static func bindIPI(vcpu: UInt32) -> (result: Int, port: UInt32) {
     var request = evtchn_bind_ipi(vcpu: vcpu, port: 0)
     let result = operate(EVTCHNOP_bind_ipi, &request)
+    if result == 0 { owners[Int(request.port & 255)] = UInt8(truncatingIfNeeded: vcpu) }
     return (result, request.port)
   }
   /// A connected pair of ports, both of this domain.
@@ -112,9 +116,14 @@ public enum Events {
       let word = UInt64(selector.trailingZeroBitCount)
       selector &= selector &- 1
       while true {
-        let ready = Memory.load64(SharedInfo.pending + word * 8) & ~Memory.load64(SharedInfo.mask + word * 8)
+        var ready = Memory.load64(SharedInfo.pending + word * 8) & ~Memory.load64(SharedInfo.mask + word * 8)
+        var port = UInt32(word) * 64
+        while ready != 0 {
+          port = UInt32(word) * 64 + UInt32(ready.trailingZeroBitCount)
+          if owners[Int(port & 255)] == UInt8(truncatingIfNeeded: vcpu) { break }
+          ready &= ready &- 1
+        }
         if ready == 0 { break }
-        let port = UInt32(word) * 64 + UInt32(ready.trailingZeroBitCount)
         clearPending(port)
         if port < 256 { counts[Int(port)] &+= 1 }
         if let handler = eventHandler { handler(port, vcpu) }

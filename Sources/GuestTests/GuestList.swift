@@ -69,5 +69,15 @@ func allGuests() -> [Guest] {
     callbackOperations(),
     nmiCallback(),
     assists(),
+    grants(),
+    grantCopy(),
+    grantVersion2(),
+    reservations(),
+    memoryExchange(),
+    memoryQuestions(),
+    mapDevice(),
+    secondProcessor(),
+    processorEvents(),
+    processorTimers(),
   ]
 }
