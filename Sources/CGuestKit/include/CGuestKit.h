@@ -187,6 +187,12 @@ static inline uint16_t gk_read_fs(void) {
   __asm__ volatile("mov %%fs, %0" : "=r"(selector));
   return (uint16_t)selector;
 }
+static inline void gk_set_vector0(uint64_t value) { __asm__ volatile("movq %0, %%xmm0" : : "r"(value)); }
+static inline uint64_t gk_get_vector0(void) {
+  uint64_t value;
+  __asm__ volatile("movq %%xmm0, %0" : "=r"(value));
+  return value;
+}
 
 // MARK: Structures that Swift imports badly (long arrays, unions); filled in here from numbers.
 
