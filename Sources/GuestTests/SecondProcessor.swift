@@ -8,9 +8,9 @@ import GuestKit
 private var ran: UInt64 = 0
 private var mayEnd = false
 
-/// smp: initialise, up, its own stack and time, down, up again.
+/// smp-bringup: initialise, up, its own stack and time, down, up again.
 func secondProcessor() -> Guest {
-  Guest("smp", "a second vCPU starts, runs, goes down and comes up again (needs 2 vCPUs)") { () throws(Failure) in
+  Guest("smp-bringup", "a second vCPU starts, runs, goes down and comes up again (needs 2 vCPUs)") { () throws(Failure) in
     try expect("is vCPU 0 up", VCPU.operate(VCPUOP_is_up, 0), 1)
     try expect("is vCPU 1 up", VCPU.operate(VCPUOP_is_up, 1), 0)
     try require("up before initialise", VCPU.operate(VCPUOP_up, 1) < 0)

@@ -5,22 +5,28 @@
 import CGuestKit
 import GuestKit
 
-private func ending(_ name: StaticString, _ proves: StaticString, _ reason: Int32) -> Guest {
-  Guest(name, proves) { () throws(Failure) in
-    try expect(
-      "a bad pointer is not a shutdown", hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_shutdown), 0x1000),
-      ErrorCode.badAddress)
-    Runner.announcePass()
-    Runner.shutdown(reason)
-  }
+/// Says PASS and shuts down with a reason, after a call that must not.
+private func end(_ reason: Int32) throws(Failure) {
+  let bad = hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_shutdown), 0x1000)
+  try expect("a bad pointer is not a shutdown", bad, ErrorCode.badAddress)
+  Runner.announcePass()
+  Runner.shutdown(reason)
 }
 
 /// shutdown-poweroff: Domain 0 halts the machine.
-func shutdownPoweroff() -> Guest { ending("shutdown-poweroff", "SHUTDOWN_poweroff halts the machine", SHUTDOWN_poweroff) }
+func shutdownPoweroff() -> Guest {
+  Guest("shutdown-poweroff", "SHUTDOWN_poweroff halts the machine") { () throws(Failure) in try end(SHUTDOWN_poweroff) }
+}
+
 /// shutdown-reboot: the machine restarts.
-func shutdownReboot() -> Guest { ending("shutdown-reboot", "SHUTDOWN_reboot restarts the machine", SHUTDOWN_reboot) }
+func shutdownReboot() -> Guest {
+  Guest("shutdown-reboot", "SHUTDOWN_reboot restarts the machine") { () throws(Failure) in try end(SHUTDOWN_reboot) }
+}
+
 /// shutdown-crash: reported as a crash, and the machine restarts.
-func shutdownCrash() -> Guest { ending("shutdown-crash", "SHUTDOWN_crash is reported and restarts", SHUTDOWN_crash) }
+func shutdownCrash() -> Guest {
+  Guest("shutdown-crash", "SHUTDOWN_crash is reported and restarts") { () throws(Failure) in try end(SHUTDOWN_crash) }
+}
 
 /// crash-unhandled-trap: a trap with no entry in the trap table ends the domain.
 func crashUnhandledTrap() -> Guest {
