@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Event channels: the hypercall, the two-level bitmaps of the shared page, and the upcall. By default an upcall counts each
-// pending port and clears it; a guest may install its own handler.
+// Event channels: the hypercall, the two-level bitmaps of the shared page, and the upcall. By default an upcall counts
+// each pending port and clears it; a guest may install its own handler.
 
 import CGuestKit
 
@@ -32,10 +32,12 @@ public enum Events {
     hypercall(__HYPERVISOR_event_channel_op, command, &argument)
   }
 
+  /// EVTCHNOP_send.
   public static func send(_ port: UInt32) -> Int {
     var request = evtchn_send(port: port)
     return operate(EVTCHNOP_send, &request)
   }
+  /// EVTCHNOP_close.
   public static func close(_ port: UInt32) -> Int {
     var request = evtchn_close(port: port)
     return operate(EVTCHNOP_close, &request)
@@ -82,12 +84,15 @@ public enum Events {
   public static func isPending(_ port: UInt32) -> Bool {
     Memory.load64(SharedInfo.pending + UInt64(port / 64) * 8) >> UInt64(port % 64) & 1 == 1
   }
+  /// Clears the pending bit.
   public static func clearPending(_ port: UInt32) {
     _ = gk_fetch_and64(SharedInfo.pending + UInt64(port / 64) * 8, ~(1 << UInt64(port % 64)))
   }
+  /// Sets the mask bit.
   public static func mask(_ port: UInt32) {
     _ = gk_fetch_or64(SharedInfo.mask + UInt64(port / 64) * 8, 1 << UInt64(port % 64))
   }
+  /// Clears the mask bit without looking for what waits.
   public static func unmask(_ port: UInt32) {
     _ = gk_fetch_and64(SharedInfo.mask + UInt64(port / 64) * 8, ~(1 << UInt64(port % 64)))
   }
@@ -100,6 +105,7 @@ public enum Events {
   }
   /// Keeps upcalls out on this vCPU.
   public static func disable() { Memory.store8(SharedInfo.vcpu(currentVCPU) + 1, 1) }
+  /// Whether upcalls are kept out on this vCPU.
   public static var areMasked: Bool { Memory.load8(SharedInfo.vcpu(currentVCPU) + 1) != 0 }
 
   /// Scans the two-level bitmaps as an upcall does.

@@ -6,14 +6,23 @@ import CGuestKit
 
 /// Grant status values (GNTST_*).
 public enum GrantStatus {
+  /// GNTST_okay.
   public static let okay: Int16 = 0
+  /// GNTST_general_error.
   public static let generalError: Int16 = -1
+  /// GNTST_bad_domain.
   public static let badDomain: Int16 = -2
+  /// GNTST_bad_gntref.
   public static let badReference: Int16 = -3
+  /// GNTST_bad_handle.
   public static let badHandle: Int16 = -4
+  /// GNTST_bad_virt_addr.
   public static let badAddress: Int16 = -5
+  /// GNTST_permission_denied.
   public static let permissionDenied: Int16 = -8
+  /// GNTST_bad_page.
   public static let badPage: Int16 = -9
+  /// GNTST_bad_copy_arg.
   public static let badCopy: Int16 = -10
 }
 
@@ -21,8 +30,11 @@ public enum GrantStatus {
 public enum GrantTable {
   /// GTF_permit_access and its flags.
   public static let permitAccess: UInt16 = 1
+  /// GTF_readonly.
   public static let readOnly: UInt16 = 4
+  /// GTF_reading: somebody has it mapped.
   public static let reading: UInt16 = 8
+  /// GTF_writing: somebody has it mapped writable.
   public static let writing: UInt16 = 16
 
   /// The domain's own ID as grants name it; Domain 0 tests run as domain 0.

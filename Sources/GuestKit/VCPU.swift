@@ -10,8 +10,8 @@ private var secondaryBody: ((UInt64) -> Void)? = nil
 public enum VCPU {
   /// VCPUOP_* with an argument structure of vcpu.h.
   public static func operate<Argument>(_ command: Int32, _ vcpu: UInt64, _ argument: inout Argument) -> Int {
-    unsafe withUnsafeMutablePointer(to: &argument) { pointer in
-      hypercall(__HYPERVISOR_vcpu_op, UInt64(command), vcpu, UInt64(UInt(bitPattern: pointer)))
+    withAddress(of: &argument) { address in
+      hypercall(__HYPERVISOR_vcpu_op, UInt64(command), vcpu, address)
     }
   }
   /// VCPUOP_* without an argument.
@@ -46,7 +46,7 @@ public enum VCPU {
 }
 
 /// First Swift code of a further vCPU; takes it down when its body returns.
-@c public func gk_secondary(_ vcpu: UInt64) {
+@c(gk_secondary) public func startSecondary(_ vcpu: UInt64) {
   if let body = secondaryBody { body(vcpu) }
   while true { hypercall(__HYPERVISOR_vcpu_op, UInt64(VCPUOP_down), vcpu, 0) }
 }

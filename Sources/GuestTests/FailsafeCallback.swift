@@ -18,12 +18,19 @@ func failsafe() -> Guest {
     try expect("set_gdt", hypercall(__HYPERVISOR_set_gdt, list.address, 512), 0)
     let entry = Frames.machine(page) << 12 | 8
     try expect("a data segment", hypercall(__HYPERVISOR_update_descriptor, entry, Descriptor.data), 0)
-    try expect("initialise", VCPU.initialise(1) { _ in
-      started = true
-      while true { hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield)) }
-    }, 0)
+    try expect(
+      "initialise",
+      VCPU.initialise(1) { _ in
+        started = true
+        while true { hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield)) }
+      }, 0)
     try expect("up", VCPU.operate(VCPUOP_up, 1), 0)
-    try require("the other vCPU runs", VCPU.wait { gk_barrier(); return started })
+    try require(
+      "the other vCPU runs",
+      VCPU.wait {
+        gk_barrier()
+        return started
+      })
     trapHandler = { frame in
       if frame.vector != Vector.failsafe { return false }
       arrived += 1

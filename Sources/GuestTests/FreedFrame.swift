@@ -14,7 +14,8 @@ func freedFrame() -> Guest {
     let request = Request(words: [list.address, 1, 0, UInt64(selfDomain)])
     try expect("map", MMU.map(window, frame << 12 | 3), 0)
     Memory.store64(window, 0x1234)
-    try expect("give back while mapped", request.call(__HYPERVISOR_memory_op, XENMEM_decrease_reservation) >= 0 ? 0 : 1, 0)
+    try expect(
+      "give back while mapped", request.call(__HYPERVISOR_memory_op, XENMEM_decrease_reservation) >= 0 ? 0 : 1, 0)
     // Still mapped: the frame stays ours until the mapping goes.
     try expectNoFault("still mapped", attemptLoad(window))
     try expect("unmap without a flush", MMU.map(window, 0, Flush.none), 0)

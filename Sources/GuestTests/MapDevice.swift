@@ -17,7 +17,8 @@ func mapDevice() -> Guest {
     try expect("read back", Memory.load16(window + 0xff0), 0x0741)
     try expect("with our own domain", MMU.map(window, 0xb8 << 12 | uncached), 0)
     try require("the local APIC, writable", MMU.update(place, 0xfee00 << 12 | uncached, domain: ioDomain) < 0)
-    try require("RAM of ours as device memory", MMU.update(place, Frames.machine(window) << 12 | uncached, domain: ioDomain) < 0)
+    try require(
+      "RAM of ours as device memory", MMU.update(place, Frames.machine(window) << 12 | uncached, domain: ioDomain) < 0)
     try expect("unmap", MMU.map(window, 0), 0)
   }
 }

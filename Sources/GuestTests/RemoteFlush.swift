@@ -20,15 +20,22 @@ func remoteFlush() -> Guest {
     Memory.store64(pages[1], 0xbbbb)
     let bitmap = Pages.take()
     Memory.store64(bitmap, 3)
-    try expect("initialise", VCPU.initialise(1) { _ in
-      while !mayEnd {
-        value = Memory.load64(window)
-        gk_barrier()
-        looks += 1
-      }
-    }, 0)
+    try expect(
+      "initialise",
+      VCPU.initialise(1) { _ in
+        while !mayEnd {
+          value = Memory.load64(window)
+          gk_barrier()
+          looks += 1
+        }
+      }, 0)
     try expect("up", VCPU.operate(VCPUOP_up, 1), 0)
-    try require("it runs", VCPU.wait { gk_barrier(); return looks > 0 })
+    try require(
+      "it runs",
+      VCPU.wait {
+        gk_barrier()
+        return looks > 0
+      })
     for round in 0..<24 {
       let page = pages[round & 1]
       let entry = Frames.machine(page) << 12 | 3
@@ -44,7 +51,12 @@ func remoteFlush() -> Guest {
       }
       gk_barrier()
       let now = looks
-      try require("it looks twice more", VCPU.wait { gk_barrier(); return looks >= now + 2 })
+      try require(
+        "it looks twice more",
+        VCPU.wait {
+          gk_barrier()
+          return looks >= now + 2
+        })
       try expect("what it sees", value, Memory.load64(page))
     }
     mayEnd = true

@@ -10,19 +10,27 @@ private var mayEnd = false
 
 /// smp-bringup: initialise, up, its own stack and time, down, up again.
 func secondProcessor() -> Guest {
-  Guest("smp-bringup", "a second vCPU starts, runs, goes down and comes up again (needs 2 vCPUs)") { () throws(Failure) in
+  Guest("smp-bringup", "a second vCPU starts, runs, goes down and comes up again (needs 2 vCPUs)") {
+    () throws(Failure) in
     try expect("is vCPU 0 up", VCPU.operate(VCPUOP_is_up, 0), 1)
     try expect("is vCPU 1 up", VCPU.operate(VCPUOP_is_up, 1), 0)
     try require("up before initialise", VCPU.operate(VCPUOP_up, 1) < 0)
-    try expect("initialise", VCPU.initialise(1) { number in
-      ran = number * 100 + currentVCPU
-      while !mayEnd { gk_pause() }
-    }, 0)
+    try expect(
+      "initialise",
+      VCPU.initialise(1) { number in
+        ran = number * 100 + currentVCPU
+        while !mayEnd { gk_pause() }
+      }, 0)
     try expect("initialise again", VCPU.initialise(1) { _ in }, ErrorCode.exists)
     try expect("initialise one that is not there", VCPU.initialise(3) { _ in }, ErrorCode.noEntry)
     try require("bad context pointer", hypercall(__HYPERVISOR_vcpu_op, 0, 1, 0x1000) < 0)
     try expect("up", VCPU.operate(VCPUOP_up, 1), 0)
-    try require("it runs on its own stack", VCPU.wait { gk_barrier(); return ran == 101 })
+    try require(
+      "it runs on its own stack",
+      VCPU.wait {
+        gk_barrier()
+        return ran == 101
+      })
     try expect("is vCPU 1 up", VCPU.operate(VCPUOP_is_up, 1), 1)
     mayEnd = true
     try require("it goes down", VCPU.wait { VCPU.operate(VCPUOP_is_up, 1) == 0 })
@@ -49,17 +57,29 @@ func processorEvents() -> Guest {
       if port == toSecond.port && vcpu == 1 { _ = Events.send(toFirst.port) }
       if port == toFirst.port && vcpu == 0 { pings += 1 }
     }
-    try expect("initialise", VCPU.initialise(1) { _ in
-      ran = 1
-      Events.enable()
-      while !mayEnd { hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield)) }
-    }, 0)
+    try expect(
+      "initialise",
+      VCPU.initialise(1) { _ in
+        ran = 1
+        Events.enable()
+        while !mayEnd { hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield)) }
+      }, 0)
     try expect("up", VCPU.operate(VCPUOP_up, 1), 0)
-    try require("it runs", VCPU.wait { gk_barrier(); return ran == 1 })
+    try require(
+      "it runs",
+      VCPU.wait {
+        gk_barrier()
+        return ran == 1
+      })
     Events.enable()
     for round in UInt64(1)...20 {
       try expect("send", Events.send(toSecond.port), 0)
-      try require("answer", VCPU.wait { gk_barrier(); return pings >= round })
+      try require(
+        "answer",
+        VCPU.wait {
+          gk_barrier()
+          return pings >= round
+        })
     }
     try expect("answers", pings, 20)
     try expect("the second vCPU's status", Events.status(toSecond.port).vcpu, 1)
@@ -78,17 +98,24 @@ func processorTimers() -> Guest {
     _ = VCPU.operate(VCPUOP_stop_periodic_timer, 0)
     Events.unmask(first.port)
     Events.unmask(second.port)
-    try expect("initialise", VCPU.initialise(1) { _ in
-      _ = VCPU.operate(VCPUOP_stop_periodic_timer, 1)
-      Events.enable()
-      Time.spin(3_000_000)
-      Events.resetCounts()
-      _ = Timer.set(Time.system(vcpu: 1) + 5_000_000)
-      ran = 1
-      while !mayEnd { hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield)) }
-    }, 0)
+    try expect(
+      "initialise",
+      VCPU.initialise(1) { _ in
+        _ = VCPU.operate(VCPUOP_stop_periodic_timer, 1)
+        Events.enable()
+        Time.spin(3_000_000)
+        Events.resetCounts()
+        _ = Timer.set(Time.system(vcpu: 1) + 5_000_000)
+        ran = 1
+        while !mayEnd { hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield)) }
+      }, 0)
     try expect("up", VCPU.operate(VCPUOP_up, 1), 0)
-    try require("it runs", VCPU.wait { gk_barrier(); return ran == 1 })
+    try require(
+      "it runs",
+      VCPU.wait {
+        gk_barrier()
+        return ran == 1
+      })
     Events.enable()
     try require("its timer fires", VCPU.wait { Events.count(second.port) > 0 })
     try expect("vCPU 0's does not", Events.count(first.port), 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A stale translation must not outlive a change of type: a page that becomes a page table, and a page that is given back,
-// are no longer writable through a TLB entry that nobody flushed.
+// A stale translation must not outlive a change of type: a page that becomes a page table, and a page that is given
+// back, are no longer writable through a TLB entry that nobody flushed.
 
 import CGuestKit
 import GuestKit
