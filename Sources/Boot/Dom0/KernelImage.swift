@@ -82,9 +82,9 @@ struct KernelImage {
     return PhysicalWindow.withMutableHypervisorOwned(physical: workspace, count: Workspace.byteCount, as: UInt8.self) { a in
       PhysicalWindow.withMutableHypervisorOwned(physical: halfwords, count: Workspace.halfwordCount, as: UInt16.self) { b in
         PhysicalWindow.withMutableHypervisorOwned(physical: words, count: Workspace.wordCount, as: UInt32.self) { c in
-          let bytes = a.extracting(...)
-          let halves = b.extracting(...)
-          let whole = c.extracting(...)
+          let bytes = a._mutatingExtracting(...)
+          let halves = b._mutatingExtracting(...)
+          let whole = c._mutatingExtracting(...)
           var space = Workspace(bytes: bytes, halfwords: halves, words: whole)
           do throws(DecompressionError) {
             return .done(try decompress(input, into: &output, workspace: &space).outputCount)

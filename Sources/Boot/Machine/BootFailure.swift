@@ -31,6 +31,19 @@ enum BootFailure {
 enum BootPolicy {
   static var reboots: Bool {
     get { BootFlags.value & 1 == 0 }
-    set { BootFlags.value = newValue ? BootFlags.value & ~1 : BootFlags.value | 1 }
+    set { set(1, !newValue) }
+  }
+  /// Whether CPUs are to use SMEP and SMAP where they have them.
+  static var usesSMEP: Bool {
+    get { BootFlags.value & 2 == 0 }
+    set { set(2, !newValue) }
+  }
+  static var usesSMAP: Bool {
+    get { BootFlags.value & 4 == 0 }
+    set { set(4, !newValue) }
+  }
+
+  private static func set(_ bit: UInt64, _ on: Bool) {
+    BootFlags.value = on ? BootFlags.value | bit : BootFlags.value & ~bit
   }
 }

@@ -6,7 +6,7 @@ import Machine
 
 enum ConsoleSetup {
   /// Sets the serial port up and publishes the console.
-  static func open(_ options: borrowing HypervisorOptions, _ memory: inout BootMemory) {
+  static func open(_ options: HypervisorOptions, _ memory: inout BootMemory) {
     var port: SerialPort? = nil
     if options.console.contains(.com1) || options.com1 != nil {
       let settings = options.com1
@@ -39,7 +39,7 @@ enum ConsoleSetup {
   }
 
   /// One line names the options that mean nothing to us; one each says what else is to be said.
-  static func report(_ options: borrowing HypervisorOptions, _ line: Span<UInt8>) {
+  static func report(_ options: HypervisorOptions, _ line: Span<UInt8>) {
     if options.reports.contains(.unknown) {
       Log.write(.error) { text in
         text.put("unknown options, ignored:")

@@ -58,6 +58,17 @@ public struct CPUArea: BitwiseCopyable {
     fill(tss: tss)
   }
 
+  /// Has all of the area's stacks name the CPU's record, so that `Ref.current` finds it.
+  public func bind<Record: PerCPURecord & ~Copyable>(record: Ref<Record>) {
+    let stacks: InlineArray<5, Int32> = [
+      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK, MARTLET_AREA_DEBUG_STACK,
+    ]
+    for index in stacks.indices {
+      let entry = PhysicalWindow.load(table, word: Int(stacks[index]) &+ 15)
+      PhysicalWindow.store(MachineFrame(physical: entry & PTE.frameMask), word: 511, record.identity)
+    }
+  }
+
   func fill(gdt: MachineFrame) {
     func set(_ selector: Int32, _ value: UInt64) {
       PhysicalWindow.store(gdt, word: Int((selector & 0xff8) &>> 3), value)

@@ -73,7 +73,7 @@ public struct CPUFeatures: BitwiseCopyable {
 /// A word for boot to keep flags in before there is anything else to keep them in.
 public enum BootFlags {
   public static var value: UInt64 {
-    get { unsafe martlet_boot_flags }
-    set { unsafe martlet_boot_flags = newValue }
+    get { martlet_boot_flags }
+    set { martlet_boot_flags = newValue }
   }
 }
