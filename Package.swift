@@ -39,7 +39,7 @@ if metal {
       swiftSettings: safe),
     .executableTarget(
       name: "Martlet",
-      dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls", "Boot", "Images"],
+      dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls", "Boot", "Images"], exclude: ["link.ld"],
       swiftSettings: safe),
     .target(name: "CGuestKit"),
     .target(name: "GuestKit", dependencies: ["CGuestKit"], swiftSettings: safe),
