@@ -58,6 +58,33 @@ public final class World {
     ledger[].addMemory(start: next.number, end: frames)
   }
 
+  /// Makes the calling thread another CPU of the machine, with a record of its own.
+  public func becomeCPU(_ number: Int) {
+    Simulation.becomeCPU(number)
+    if let root { Simulation.useTables(root: root) }
+    var memory = BootMemory()
+    let first = ownFrames(64)
+    _ = memory.add(start: first.number, end: first.number + 64)
+    let area = CPUArea(number: number, tables: Ref<Hypervisor>.shared[].tables, memory: &memory)!
+    let cpu = Ref<PhysicalCPU>.create(in: ownFrames(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: number, area: area))
+    cpu.bindToCurrentCPU()
+    Ref<Hypervisor>.shared[].cpus[number] = cpu
+  }
+
+  /// Runs each body on a thread of its own, as CPUs 1, 2 and so on, and waits for all of them.
+  public func onCPUs(_ bodies: [() -> Void]) {
+    let done = DispatchGroup()
+    for (index, body) in bodies.enumerated() {
+      done.enter()
+      Thread.detachNewThread {
+        self.becomeCPU(index + 1)
+        body()
+        done.leave()
+      }
+    }
+    done.wait()
+  }
+
   /// Contiguous frames of the hypervisor's own.
   public func ownFrames(_ count: UInt64) -> MachineFrame {
     var order = 0
