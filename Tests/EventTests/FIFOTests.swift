@@ -112,6 +112,26 @@ import XenABI
     }
   }
 
+  @Test func busyDoesNotStay() {
+    World.run { world in
+      let guest = Guest(world, world.makeDomain(1))
+      #expect(guest.useFIFO() == 0)
+      for port in 1...3 { #expect(guest.bindIPI(0) == port) }
+      guest.setBits(1, Guest.busyBit)
+      #expect(guest.send(1) == 0)
+      #expect(guest.word(1) == Guest.pendingBit | Guest.linkedBit)
+      guest.setBits(1, Guest.busyBit)
+      #expect(guest.send(2) == 0)
+      #expect(guest.word(1) == Guest.pendingBit | Guest.linkedBit | 2)
+      guest.setBits(1, Guest.busyBit)
+      #expect(guest.send(1) == 0)
+      #expect(guest.word(1) == Guest.pendingBit | Guest.linkedBit | 2)
+      guest.setBits(3, Guest.busyBit | Guest.pendingBit | Guest.maskedBit)
+      #expect(guest.unmask(3) == 0)
+      #expect(guest.word(3) == Guest.pendingBit | Guest.linkedBit)
+    }
+  }
+
   @Test func portsBeyondTheOldLimit() {
     World.run(frames: 8192) { world in
       let guest = Guest(world, world.makeDomain(1))

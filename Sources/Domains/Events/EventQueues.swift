@@ -44,7 +44,7 @@ public struct EventQueues: ~Copyable {
 
   /// The page with the port's word; only where `hasWord`.
   @inline(__always)
-  func page(_ port: UInt32) -> MachineFrame { frames.array[Int(truncatingIfNeeded: port &>> 10)] }
+  func page(_ port: UInt32) -> MachineFrame { frames.array(Int(truncatingIfNeeded: port &>> 10)) }
 
   @inline(__always)
   func word(_ port: UInt32) -> UInt32 {
@@ -122,7 +122,7 @@ public struct EventQueues: ~Copyable {
   /// Puts a port whose `linked` we have just turned on at the end of a queue. Gives whether its vCPU has to be told.
   private func append(_ port: UInt32, queue: Int) -> Bool {
     // Q3.
-    let (originFrame, origin) = (frames.origins[Int(port &>> 11)], Int(port & 2047))
+    let (originFrame, origin) = (frames.origins(Int(port &>> 11)), Int(port & 2047))
     let old = Int(PhysicalWindow.load16(originFrame, word: origin)) &- 1
     if old != queue {
       if old >= 0 && tail(old) == port { setTail(old, 0) }
@@ -160,7 +160,7 @@ public struct EventQueues: ~Copyable {
 
   @inline(__always)
   func area(vcpu: Int) -> (frame: MachineFrame, offset: Int) {
-    (frames.vcpus[vcpu &>> 4 & 7], (vcpu & 15) &<< 8)
+    (frames.vcpus(vcpu &>> 4 & 7), (vcpu & 15) &<< 8)
   }
 
   /// The last port of a queue; zero if there is none, or if the one that was has been forgotten.
@@ -186,7 +186,7 @@ public struct EventQueues: ~Copyable {
 
   /// Events of ports without a word: whether one is noted, noting it or not from now on unless `set` is nil.
   func early(_ port: UInt32, set: Bool?) -> Bool {
-    let frame = frames.early[Int(truncatingIfNeeded: port &>> 15 & 3)]
+    let frame = frames.early(Int(truncatingIfNeeded: port &>> 15 & 3))
     guard port < EventChannels.fifoPorts, frame != .invalid else { return false }
     let index = Int(truncatingIfNeeded: port &>> 6 & 511)
     let bit = UInt64(1) &<< UInt64(port & 63)
@@ -208,19 +208,3 @@ enum EventQueueLayout {
   static var head: Int { Int(ControlBlockLayout.head) &>> 2 }
 }
 
-/// The frames of a domain's queues; `.invalid` where there is none.
-struct EventQueueFrames: BitwiseCopyable {
-  /// The guest's event array: 1024 words in each. We hold a writable use of each.
-  var array = InlineArray<128, MachineFrame>(repeating: .invalid)
-  /// How many pages the event array has.
-  var arrayCount = 0
-  /// Ours: for each port the number of the queue that it was last put into plus one, 2048 in each frame.
-  var origins = InlineArray<64, MachineFrame>(repeating: .invalid)
-  /// Ours: what belongs to vCPUs, 16 in each frame.
-  var vcpus = InlineArray<8, MachineFrame>(repeating: .invalid)
-  /// Ours: bits of events that came before the port had its word, 32768 in each frame.
-  var early = InlineArray<4, MachineFrame>(repeating: .invalid)
-
-  /// Whether the vCPU has a part.
-  func covers(vcpu: Int) -> Bool { vcpu >= 0 && vcpu < 128 && vcpus[vcpu &>> 4] != .invalid }
-}
