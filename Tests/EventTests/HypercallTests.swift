@@ -16,14 +16,18 @@ import XenABI
       let table: [(EventChannelOperation, [UInt32], Int64)] = [
         (.send, [0], -22), (.send, [5], -22), (.send, [4095], -22), (.send, [4096], -22), (.send, [0xffff_ffff], -22),
         (.close, [0], -22), (.close, [77], -22), (.close, [0xffff_ffff], -22),
-        (.unmask, [0xffff_ffff], -22), (.status, [0x7ff0, 0xffff_ffff], -22), (.status, [2, 1], -1), (.status, [99, 1], -1),
+        (.unmask, [0xffff_ffff], -22), (.status, [0x7ff0, 0xffff_ffff], -22), (.status, [2, 1], -1),
+        (.status, [99, 1], -1),
         (.allocateUnbound, [2 | 1 << 16], -1), (.bindInterdomain, [77, 1], -3), (.bindInterdomain, [2, 1], -22),
-        (.bindInterdomain, [2, 0], -22), (.bindInterdomain, [2, 0xffff_ffff], -22), (.bindInterdomain, [0x7ff1, 1], -3),
-        (.bindVIRQ, [24, 0], -22), (.bindVIRQ, [0xffff_ffff, 0], -22), (.bindVIRQ, [3, 1], -22), (.bindVIRQ, [0, 2], -2),
+        (.bindInterdomain, [2, 0], -22), (.bindInterdomain, [2, 0xffff_ffff], -22),
+        (.bindInterdomain, [0x7ff1, 1], -3),
+        (.bindVIRQ, [24, 0], -22), (.bindVIRQ, [0xffff_ffff, 0], -22), (.bindVIRQ, [3, 1], -22),
+        (.bindVIRQ, [0, 2], -2),
         (.bindVIRQ, [0, 0xffff_ffff], -2), (.bindIPI, [2], -2), (.bindIPI, [0x8000_0000], -2), (.bindPIRQ, [3, 0], -1),
         (.bindPIRQ, [5000, 0], -22), (.bindVCPU, [1, 9], -2), (.bindVCPU, [1, 0], -22), (.reset, [2], -1),
         (.setPriority, [1, 3], -22), (.expandArray, [9, 0], -95), (.initControl, [9, 0, 0, 7], -2),
-        (.initControl, [9, 0, 4, 0], -22), (.initControl, [9, 0, 4032, 0], -22), (.initControl, [9, 0, 0xffff_fff8, 0], -22),
+        (.initControl, [9, 0, 4, 0], -22), (.initControl, [9, 0, 4032, 0], -22),
+        (.initControl, [9, 0, 0xffff_fff8, 0], -22),
         (.initControl, [0xffff_ffff, 0xffff_ffff, 0, 0], -22), (.initControl, [0, 0, 0, 0], -22),
       ]
       for (operation, words, wanted) in table {

@@ -178,10 +178,13 @@ final class Pair {
         } else if disagreement == nil {
           disagreement = "no status of port \(port)"
         }
-        if port > 0 { expect("pending \(one.id).\(port)", guest.isPending(port) ? 1 : 0, one.pending.contains(port) ? 1 : 0) }
+        if port > 0 {
+          expect("pending \(one.id).\(port)", guest.isPending(port) ? 1 : 0, one.pending.contains(port) ? 1 : 0)
+        }
         if one.isFIFO, port > 0 {
           expect(
-            "linked \(one.id).\(port)", guest.word(port) & Guest.linkedBit != 0 ? 1 : 0, one.linked.contains(port) ? 1 : 0)
+            "linked \(one.id).\(port)", guest.word(port) & Guest.linkedBit != 0 ? 1 : 0,
+            one.linked.contains(port) ? 1 : 0)
           expect("busy \(one.id).\(port)", Int(guest.word(port) & Guest.busyBit), 0)
         }
       }

@@ -62,7 +62,8 @@ final class StopFlag: @unchecked Sendable {
       }
       while receiver.consumeOne(0) != nil {}
       let total = 30_000
-      let sent = Counters(), seen = Counters()
+      let sent = Counters()
+      let seen = Counters()
       world.onCPUs([
         {
           for turn in 0..<total {

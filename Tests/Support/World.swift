@@ -45,7 +45,8 @@ public final class World {
     Ref<Hypervisor>.create(
       in: take(Ref<Hypervisor>.framesNeeded),
       Hypervisor(
-        clock: SystemClock(origin: SystemClock.counter, hertz: 1_000_000_000, timerHertz: 1_000_000_000), tables: tables,
+        clock: SystemClock(origin: SystemClock.counter, hertz: 1_000_000_000, timerHertz: 1_000_000_000),
+        tables: tables,
         machineToPhysical: translation, domains: table)
     ).publish()
     let cpu = Ref<PhysicalCPU>.create(in: take(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: 0, area: area))
@@ -66,7 +67,8 @@ public final class World {
     let first = ownFrames(64)
     _ = memory.add(start: first.number, end: first.number + 64)
     let area = CPUArea(number: number, tables: Ref<Hypervisor>.shared[].tables, memory: &memory)!
-    let cpu = Ref<PhysicalCPU>.create(in: ownFrames(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: number, area: area))
+    let cpu = Ref<PhysicalCPU>.create(
+      in: ownFrames(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: number, area: area))
     cpu.bindToCurrentCPU()
     Ref<Hypervisor>.shared[].cpus[number] = cpu
   }

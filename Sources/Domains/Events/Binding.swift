@@ -28,7 +28,7 @@ extension Events {
         try connect(domain, &bindings, to: remote, port: port)
       }
     }
-    return try Lock.withBoth(domain, remote, { $0.eventBindings }) { mine, _ throws(XenError) in
+    return try Lock.withBoth(domain, remote, bindings) { mine, _ throws(XenError) in
       try connect(domain, &mine, to: remote, port: port)
     }
   }
@@ -134,7 +134,9 @@ extension Events {
   }
 }
 
-extension Ref where T == Domain {
-  /// The lock of the domain's bindings, to be taken together with that of another domain.
-  var eventBindings: Ref<Lock<EventBindings>> { field { .to(&$0.events.bindings) } }
+extension Events {
+  /// The lock of a domain's bindings, to be taken together with that of another domain.
+  static func bindings(_ domain: Ref<Domain>) -> Ref<Lock<EventBindings>> {
+    domain.field { .to(&$0.events.bindings) }
+  }
 }

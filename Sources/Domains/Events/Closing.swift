@@ -21,7 +21,7 @@ extension Events {
   /// Closes a port if its record is still `seen`; gives whether it was.
   static func close(_ domain: Ref<Domain>, _ port: UInt32, _ seen: PortRecord) -> Bool {
     if seen.state == .interdomain, seen.domain != domain[].id, let peer = Hypervisor.domain(seen.domain) {
-      return Lock.withBoth(domain, peer, { $0.eventBindings }) { mine, _ in
+      return Lock.withBoth(domain, peer, bindings) { mine, _ in
         guard domain[].events.ports[port] == seen else { return false }
         disconnect(peer, seen.number)
         domain.freePort(&mine, port)

@@ -74,13 +74,15 @@ public struct EventQueues: ~Copyable {
   }
 
   /// Makes a port's event pending, and appends it to a queue unless it is masked or in one already.
+  @inline(__always)
   func raise(_ port: UInt32, queue: Int) -> Outcome {
     guard hasWord(port) else {
       // The guest has the port but has not made room for its word yet: kept until it has.
       return Outcome(wasIdle: !early(port, set: true), notify: false)
     }
     let (page, index) = (page(port), Int(truncatingIfNeeded: port & 1023))
-    for turn in 0..<EventQueues.allTurns {
+    var turn = 0
+    while turn < EventQueues.allTurns {
       if turn == EventQueues.patientTurns { PhysicalWindow.fetchOr32(page, word: index, EventQueues.busy) }
       let seen = PhysicalWindow.load32(page, word: index)
       let wasIdle = seen & EventQueues.pending == 0
@@ -91,10 +93,12 @@ public struct EventQueues: ~Copyable {
       if PhysicalWindow.compareExchange32(page, word: index, expected: seen, desired: new) == seen {
         return Outcome(wasIdle: wasIdle, notify: appends && append(port, queue: queue))
       }
+      turn &+= 1
     }
-    let seen = PhysicalWindow.fetchOr32(page, word: index, EventQueues.pending)
+    // Single instructions, without looking at what was there: to give that back, too, the compiler would make a loop of it.
+    PhysicalWindow.fetchOr32(page, word: index, EventQueues.pending)
     PhysicalWindow.fetchAnd32(page, word: index, ~EventQueues.busy)
-    return Outcome(wasIdle: seen & EventQueues.pending == 0, notify: false)
+    return Outcome(wasIdle: true, notify: false)
   }
 
   /// Takes the mask away; a pending event is appended to its queue. Gives whether the vCPU has to be told.
@@ -120,26 +124,40 @@ public struct EventQueues: ~Copyable {
   // ---- A queue ----
 
   /// Puts a port whose `linked` we have just turned on at the end of a queue. Gives whether its vCPU has to be told.
+  @inline(__always)
   private func append(_ port: UInt32, queue: Int) -> Bool {
+    let (own, ownOffset) = area(vcpu: queue &>> 4)
+    let priority = queue & 15
+    let tailWord = (ownOffset &+ EventQueueLayout.tails) &>> 2 &+ priority
     // Q3.
     let (originFrame, origin) = (frames.origins(Int(port &>> 11)), Int(port & 2047))
     let old = Int(PhysicalWindow.load16(originFrame, word: origin)) &- 1
-    if old != queue {
-      if old >= 0 && tail(old) == port { setTail(old, 0) }
-      PhysicalWindow.store16(originFrame, word: origin, UInt16(truncatingIfNeeded: queue &+ 1))
-    }
+    if old != queue { moved(port, from: old, to: queue) }
     // Q2. A port that is its own queue's tail had been taken off, or `linked` would have been on.
-    let last = tail(queue)
-    setTail(queue, port)
+    let last = PhysicalWindow.load32(own, word: tailWord)
+    PhysicalWindow.store32(own, word: tailWord, port)
     if last != 0 && last != port && setLink(of: last, to: port) { return false }
-    let (block, offset) = controlBlock(vcpu: queue &>> 4)
-    let priority = queue & 15
-    PhysicalWindow.store32(block, word: offset &>> 2 &+ EventQueueLayout.head &+ priority, port)
-    let bit = UInt32(1) &<< UInt32(priority)
-    return PhysicalWindow.fetchOr32(block, word: offset &>> 2, bit) & bit == 0
+    let place = PhysicalWindow.load(own, word: (ownOffset &+ EventQueueLayout.place) &>> 3)
+    let (block, word) = (MachineFrame(physical: place), Int(truncatingIfNeeded: place & 4095) &>> 2)
+    PhysicalWindow.store32(block, word: word &+ EventQueueLayout.head &+ priority, port)
+    let bit = UInt32(1) &<< UInt32(truncatingIfNeeded: priority)
+    return PhysicalWindow.fetchOr32(block, word: word, bit) & bit == 0
+  }
+
+  /// Notes that a port goes to another queue than last time. Rule Q3.
+  @inline(never)
+  private func moved(_ port: UInt32, from old: Int, to queue: Int) {
+    if old >= 0 {
+      let (own, offset) = area(vcpu: old &>> 4)
+      let word = (offset &+ EventQueueLayout.tails) &>> 2 &+ old & 15
+      if PhysicalWindow.load32(own, word: word) == port { PhysicalWindow.store32(own, word: word, 0) }
+    }
+    PhysicalWindow.store16(
+      frames.origins(Int(port &>> 11)), word: Int(port & 2047), UInt16(truncatingIfNeeded: queue &+ 1))
   }
 
   /// Makes `next` the one after `port`, if that is still in its queue.
+  @inline(never)
   private func setLink(of port: UInt32, to next: UInt32) -> Bool {
     guard hasWord(port) else { return false }
     let (page, index) = (page(port), Int(port & 1023))
@@ -161,19 +179,6 @@ public struct EventQueues: ~Copyable {
   @inline(__always)
   func area(vcpu: Int) -> (frame: MachineFrame, offset: Int) {
     (frames.vcpus(vcpu &>> 4 & 7), (vcpu & 15) &<< 8)
-  }
-
-  /// The last port of a queue; zero if there is none, or if the one that was has been forgotten.
-  @inline(__always)
-  func tail(_ queue: Int) -> UInt32 {
-    let (frame, offset) = area(vcpu: queue &>> 4)
-    return PhysicalWindow.load32(frame, word: (offset &+ EventQueueLayout.tails) &>> 2 &+ queue & 15)
-  }
-
-  @inline(__always)
-  private func setTail(_ queue: Int, _ port: UInt32) {
-    let (frame, offset) = area(vcpu: queue &>> 4)
-    PhysicalWindow.store32(frame, word: (offset &+ EventQueueLayout.tails) &>> 2 &+ queue & 15, port)
   }
 
   /// Where a vCPU's control block is: in a page of the guest's or, before the guest has named one, in our own part.
@@ -207,4 +212,3 @@ enum EventQueueLayout {
   /// The first head in a control block, in 4-byte words.
   static var head: Int { Int(ControlBlockLayout.head) &>> 2 }
 }
-
