@@ -23,7 +23,7 @@ var targets: [Target] = [
   .target(name: "Decompression", swiftSettings: safe),
   .target(name: "Instructions", swiftSettings: safe),
   .target(name: "Scheduling", swiftSettings: safe),
-  .target(name: "Images", swiftSettings: safe),
+  .target(name: "Images", dependencies: ["Machine"], swiftSettings: safe),
   .target(name: "Frames", dependencies: ["XenABI", "Machine"], swiftSettings: safe),
   .target(
     name: "Domains", dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions"], swiftSettings: safe),

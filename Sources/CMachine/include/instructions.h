@@ -21,6 +21,11 @@ MARTLET_INLINE uint64_t martlet_rdtsc(void) {
   __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
   return ((uint64_t)hi << 32) | lo;
 }
+// high:low divided by `divisor`, which must be greater than `high`.
+MARTLET_INLINE uint64_t martlet_divide(uint64_t high, uint64_t low, uint64_t divisor) {
+  __asm__("divq %2" : "+a"(low), "+d"(high) : "r"(divisor) : "cc");
+  return low;
+}
 MARTLET_INLINE void martlet_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 
 #ifdef __linux__
