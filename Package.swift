@@ -59,6 +59,9 @@ if metal {
     .target(name: "CInstructionOracle", path: "Tests/CInstructionOracle"),
     .testTarget(name: "InstructionsTests", dependencies: ["Instructions", "CInstructionOracle"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images"], exclude: ["Fixtures"]),
+    .target(
+      name: "Support", dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
+      swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
 }

@@ -25,3 +25,25 @@ public enum VCPUInfoLayout {
   @inlinable public static var cr2: Int { Int(OFFSET_vcpu_info_cr2) }
   @inlinable public static var time: Int { Int(OFFSET_vcpu_info_time) }
 }
+
+/// Offsets in `struct vcpu_guest_context` (xen/arch-x86/xen.h).
+public enum VCPUContextLayout {
+  @inlinable public static var flags: Int { Int(OFFSET_vcpu_guest_context_flags) }
+  @inlinable public static var userRegisters: Int { Int(OFFSET_vcpu_guest_context_user_regs) }
+  @inlinable public static var traps: Int { Int(OFFSET_vcpu_guest_context_trap_ctxt) }
+  @inlinable public static var ldtBase: Int { Int(OFFSET_vcpu_guest_context_ldt_base) }
+  @inlinable public static var ldtEntries: Int { Int(OFFSET_vcpu_guest_context_ldt_ents) }
+  @inlinable public static var gdtFrames: Int { Int(OFFSET_vcpu_guest_context_gdt_frames) }
+  @inlinable public static var gdtEntries: Int { Int(OFFSET_vcpu_guest_context_gdt_ents) }
+  @inlinable public static var kernelStackSegment: Int { Int(OFFSET_vcpu_guest_context_kernel_ss) }
+  @inlinable public static var kernelStackPointer: Int { Int(OFFSET_vcpu_guest_context_kernel_sp) }
+  @inlinable public static var control: Int { Int(OFFSET_vcpu_guest_context_ctrlreg) }
+  @inlinable public static var debug: Int { Int(OFFSET_vcpu_guest_context_debugreg) }
+  @inlinable public static var eventCallback: Int { Int(OFFSET_vcpu_guest_context_event_callback_eip) }
+  @inlinable public static var failsafeCallback: Int { Int(OFFSET_vcpu_guest_context_failsafe_callback_eip) }
+  @inlinable public static var syscallCallback: Int { Int(OFFSET_vcpu_guest_context_syscall_callback_eip) }
+  @inlinable public static var assists: Int { Int(OFFSET_vcpu_guest_context_vm_assist) }
+  @inlinable public static var fsBase: Int { Int(OFFSET_vcpu_guest_context_fs_base) }
+  @inlinable public static var gsBaseKernel: Int { Int(OFFSET_vcpu_guest_context_gs_base_kernel) }
+  @inlinable public static var gsBaseUser: Int { Int(OFFSET_vcpu_guest_context_gs_base_user) }
+}

@@ -35,7 +35,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
 
   @inline(always)
   private mutating func normalize() {
-    if range < 1 &<< 24 {
+    if _slowPath(range < 1 &<< 24) {
       var byte = 0
       if position < input.count { byte = Int(input[position]) }
       position = position &+ 1
@@ -63,26 +63,26 @@ struct RangeDecoder: ~Copyable, ~Escapable {
     }
   }
 
-  /// The next bit with the probability at `index`, less one: -1 for a zero, 0 for a one. No branch depends on it.
+  /// The next bit with the probability at `index`, negated: 0 or -1. No branch depends on it.
   @inline(always)
-  mutating func bitLessOne(_ index: Int) -> Int {
+  mutating func negatedBit(_ index: Int) -> Int {
     normalize()
     let probability = Int(probabilities[index & LZMALayout.mask])
     let bound = (range &>> 11) &* probability
-    let difference = code &- bound
-    let mask = difference &>> 63
-    code = difference &+ (bound & mask)
-    range = (range &- bound) &+ ((bound &+ bound &- range) & mask)
-    // One: down by a 32nd. Zero: up by a 32nd of what is missing to 2048, rounded down.
-    let step = (probability &- (mask & (2048 - 31))) &>> 5
-    probabilities[index & LZMALayout.mask] = UInt16(truncatingIfNeeded: probability &- step)
-    return mask
+    // All ones if `code` is at the bound or above: the bit is one.
+    let ones = (bound &- 1 &- code) &>> 63
+    code = code &- (bound & ones)
+    range = bound &+ ((range &- bound &- bound) & ones)
+    // Zero: up by a 32nd of what is missing to 2048. One: down by a 32nd. Both rounded towards where it was.
+    let step = (2048 &+ (ones & (31 - 2048)) &- probability) &>> 5
+    probabilities[index & LZMALayout.mask] = UInt16(truncatingIfNeeded: probability &+ step)
+    return ones
   }
 
   /// One step down a tree whose root is `base`: the node below `node`.
   @inline(always)
   mutating func descend(_ base: Int, _ node: Int) -> Int {
-    (node &+ node &+ 1) &+ bitLessOne(base &+ node)
+    node &+ node &- negatedBit(base &+ node)
   }
 
   /// A number of three bits, most significant first, from the tree at `base`.
@@ -125,17 +125,30 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   mutating func matchedByte(_ base: Int, expected: Int) -> Int {
     var node = 1
     var agreeing = 0x100
-    var shifted = expected
-    var count = 8
-    while count > 0 {
-      shifted = shifted &+ shifted
-      let expectedBit = shifted & agreeing
-      let bit = bitLessOne(base &+ agreeing &+ expectedBit &+ node)
-      node = (node &+ node &+ 1) &+ bit
-      agreeing = agreeing & (expectedBit ^ bit)
-      count = count &- 1
-    }
+    var shifted = expected &+ expected
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
     return node &- 256
+  }
+
+  /// One step of `matchedByte`: `agreeing` is 0x100 as long as all bits agreed, then 0; the expected bit has the same place in
+  /// `shifted`.
+  @inline(always)
+  private mutating func descendMatched(
+    _ base: Int, _ node: Int, _ agreeing: inout Int, _ shifted: inout Int
+  ) -> Int {
+    let expected = shifted & agreeing
+    let ones = negatedBit(base &+ agreeing &+ expected &+ node)
+    // Clears the mark where the expected bit is one and the bit is zero, or the other way round.
+    agreeing = agreeing & ~(expected ^ ones)
+    shifted = shifted &+ shifted
+    return node &+ node &- ones
   }
 
   /// A number of `bits` bits, least significant first, from the tree at `base`.
@@ -145,9 +158,9 @@ struct RangeDecoder: ~Copyable, ~Escapable {
     var value = 0
     var place = 0
     while place < bits {
-      let bit = bitLessOne(base &+ node)
-      node = (node &+ node &+ 1) &+ bit
-      value = value | ((bit &+ 1) &<< place)
+      let ones = negatedBit(base &+ node)
+      node = node &+ node &- ones
+      value = value &- ones &<< place
       place = place &+ 1
     }
     return value
@@ -164,7 +177,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
       let difference = code &- range
       let mask = difference &>> 63
       code = difference &+ (range & mask)
-      value = (value &+ value &+ 1) &+ mask
+      value = value &+ value &+ 1 &+ mask
       left = left &- 1
     }
     return value

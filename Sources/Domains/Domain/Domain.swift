@@ -31,6 +31,10 @@ public struct Domain: ~Copyable {
 
   // ---- Touched by its own vCPUs only; a race between them harms nobody else ----
 
+  /// The line of console text in the making.
+  var consoleLine = ConsoleLine()
+  /// Its UUID, for tools.
+  public var handle = InlineArray<2, UInt64>(repeating: 0)
   /// The PCI configuration address that it has chosen.
   public var pciAddress: UInt32 = 0
 
@@ -56,8 +60,8 @@ public struct Domain: ~Copyable {
   public var life: Lock<DomainLife>
   /// Its page tables: who holds this may validate and change entries.
   public var pageTables: Lock<PageTableWork>
-  /// Its event channels.
-  public var events: Lock<EventChannels>
+  /// Its event channels; they have locks of their own inside.
+  public var events: EventChannels
   /// Its grant table.
   public var grants: Lock<GrantTable>
   /// Its memory map.
@@ -77,7 +81,7 @@ public struct Domain: ~Copyable {
     self.maximumVCPUs = min(maximumVCPUs, Domain.vcpuLimit)
     life = Lock(.domain, DomainLife())
     pageTables = Lock(.pageTables, PageTableWork())
-    self.events = Lock(.events, events)
+    self.events = events
     self.grants = Lock(.grantTable, grants)
   }
 
@@ -102,6 +106,10 @@ public struct Domain: ~Copyable {
 public struct DomainLife: ~Copyable {
   /// Why it has shut down, if it has (SHUTDOWN_* in xen/sched.h).
   public var shutdownReason: UInt32?
+  /// Why it would shut down, by its own word (SCHEDOP_shutdown_code).
+  public var announcedReason: UInt32?
+  /// When each of its watchdogs runs out, in system time; `UInt64.max` while it is not set.
+  public var watchdogs = InlineArray<2, UInt64>(repeating: UInt64.max)
   /// Whether its destruction has begun.
   public var isDying = false
 
