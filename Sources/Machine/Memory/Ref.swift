@@ -51,7 +51,6 @@ public enum AnchorSlot: Int {
   case console = 3
   case testing = 4
   case interruptRouting = 5
-  case interruptRouting = 5
   case machineMemory = 6
 }
 
