@@ -109,4 +109,6 @@ _Static_assert(sizeof(struct vcpu_guest_context) == 5168, "vcpu_guest_context");
 _Static_assert(sizeof(struct trap_info) == 16, "trap_info");
 _Static_assert(sizeof(struct multicall_entry) == 64, "multicall_entry");
 
+#include "memory_physical.h"
+
 #endif

@@ -48,6 +48,11 @@ public struct Domain: ~Copyable {
   public var assists = AtomicWord(0)
   /// Non-zero while the domain is paused, by tools or by the hypervisor: how many pauses are in force.
   public var pauseCount = AtomicWord(0)
+  /// Frames that have been promised to it and are not allocated yet. Changed only under the lock of `MachineMemory.claims`.
+  public var claimedFrames = AtomicWord(0)
+  /// Where it is told which physical interrupts need PHYSDEVOP_eoi: one more than the frame's number, and bit 63 if that
+  /// call unmasks the event too; zero if nowhere. Set once. The frame holds a writable use.
+  public var eoiFrame = AtomicWord(0)
 
   // ---- Each under its own lock ----
 
@@ -59,6 +64,8 @@ public struct Domain: ~Copyable {
   public var events: EventChannels
   /// Its grant table.
   public var grants: Lock<GrantTable>
+  /// Its memory map.
+  public var memory = Lock<DomainMemory>(.domainFrames, DomainMemory())
 
   /// A new domain without vCPUs.
   public init(
