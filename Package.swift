@@ -59,6 +59,10 @@ if metal {
     .target(name: "CInstructionOracle", path: "Tests/CInstructionOracle"),
     .testTarget(name: "InstructionsTests", dependencies: ["Instructions", "CInstructionOracle"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images"], exclude: ["Fixtures"]),
+    .testTarget(
+      name: "GrantTests",
+      dependencies: ["CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
 }

@@ -15,7 +15,7 @@ import XenABI
 /// - Throws: as `GrantBatch.run`.
 func copyGrants(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let caller = call
-  return try GrantBatch.run(&call, initial: CopyEntry()) { entry in
+  return try GrantBatch.run(&call, initial: CopyEntry.zero) { entry in
     do throws(GrantStatus) {
       try copyGrant(caller, entry)
       return .okay

@@ -14,7 +14,7 @@ import XenABI
 /// - Throws: `invalid` unless the count is one; `fault` if the entry cannot be read or written.
 func dumpGrantTable(_ call: Hypercall) throws(XenError) -> HypercallOutcome {
   try call.requireSingleEntry()
-  var entry = try GuestMemory.fetch(call.address(1), initial: DumpTableEntry())
+  var entry = try GuestMemory.fetch(call.address(1), initial: DumpTableEntry.zero)
   do throws(GrantStatus) {
     guard call.domain[].isPrivileged else { throw .permissionDenied }
     printGrants(of: try call.grantTarget(entry.dom), atMost: 64)

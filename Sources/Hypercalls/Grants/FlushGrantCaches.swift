@@ -23,7 +23,7 @@ func flushGrantCaches(_ call: inout Hypercall) throws(XenError) -> HypercallOutc
   var done = 0
   while done < count {
     let address = call.address(1) + UInt64(done &* MemoryLayout<CacheFlushEntry>.stride)
-    let entry = try GuestMemory.fetch(address, initial: CacheFlushEntry())
+    let entry = try GuestMemory.fetch(address, initial: CacheFlushEntry.zero)
     if let frame = try checkCacheFlush(call, entry) {
       var search = Search.goesOn
       while search == .goesOn && !budget.isExhausted() { search = findMapping(call.domain, frame, from: &handle) }

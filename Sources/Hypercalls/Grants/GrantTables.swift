@@ -13,7 +13,7 @@ import XenABI
 /// - Throws: `invalid` unless the count is one; `fault` if the entry cannot be read or written.
 func setupGrantTable(_ call: Hypercall) throws(XenError) -> HypercallOutcome {
   try call.requireSingleEntry()
-  var entry = try GuestMemory.fetch(call.address(1), initial: SetupTableEntry())
+  var entry = try GuestMemory.fetch(call.address(1), initial: SetupTableEntry.zero)
   entry.status = status { () throws(GrantStatus) in
     let target = try call.grantTarget(entry.dom)
     let wanted = Int(entry.nr_frames)
@@ -33,7 +33,7 @@ func setupGrantTable(_ call: Hypercall) throws(XenError) -> HypercallOutcome {
 /// - Throws: as `setupGrantTable`.
 func getGrantStatusFrames(_ call: Hypercall) throws(XenError) -> HypercallOutcome {
   try call.requireSingleEntry()
-  var entry = try GuestMemory.fetch(call.address(1), initial: StatusFramesEntry())
+  var entry = try GuestMemory.fetch(call.address(1), initial: StatusFramesEntry.zero)
   entry.status = status { () throws(GrantStatus) in
     let target = try call.grantTarget(entry.dom)
     let wanted = Int(entry.nr_frames)
@@ -54,7 +54,7 @@ func getGrantStatusFrames(_ call: Hypercall) throws(XenError) -> HypercallOutcom
 /// - Throws: as `setupGrantTable`.
 func queryGrantTableSize(_ call: Hypercall) throws(XenError) -> HypercallOutcome {
   try call.requireSingleEntry()
-  var entry = try GuestMemory.fetch(call.address(1), initial: QuerySizeEntry())
+  var entry = try GuestMemory.fetch(call.address(1), initial: QuerySizeEntry.zero)
   entry.status = status { () throws(GrantStatus) in
     let target = try call.grantTarget(entry.dom)
     let (has, most) = target[].grants.withLock { table in (table.frameCount, table.limits.frames) }
@@ -71,14 +71,16 @@ func queryGrantTableSize(_ call: Hypercall) throws(XenError) -> HypercallOutcome
 /// - Throws: `invalid`, `notImplemented`, `busy`, `outOfRange`, `noMemory` (see `GrantTable.setVersion`); `fault`.
 func setGrantTableVersion(_ call: Hypercall) throws(XenError) -> HypercallOutcome {
   try call.requireSingleEntry()
-  let entry = try GuestMemory.fetch(call.address(1), initial: SetVersionEntry())
+  var entry = try GuestMemory.fetch(call.address(1), initial: SetVersionEntry.zero)
+  let wanted = entry.version
   var failure: XenError?
   var now = 1
   call.domain[].grants.withLock { table in
-    do throws(XenError) { try table.setVersion(entry.version) } catch { failure = error }
+    do throws(XenError) { try table.setVersion(wanted) } catch { failure = error }
     now = table.version
   }
-  try GuestMemory.put(call.address(1), SetVersionEntry(version: UInt32(truncatingIfNeeded: now)))
+  entry.version = UInt32(truncatingIfNeeded: now)
+  try GuestMemory.put(call.address(1), entry)
   if let failure { throw failure }
   return .success
 }
@@ -88,7 +90,7 @@ func setGrantTableVersion(_ call: Hypercall) throws(XenError) -> HypercallOutcom
 /// - Throws: `invalid` unless the count is one; `notPermitted`; `noSuchDomain`; `fault`.
 func getGrantTableVersion(_ call: Hypercall) throws(XenError) -> HypercallOutcome {
   try call.requireSingleEntry()
-  var entry = try GuestMemory.fetch(call.address(1), initial: GetVersionEntry())
+  var entry = try GuestMemory.fetch(call.address(1), initial: GetVersionEntry.zero)
   let version = try call.target(entry.dom)[].grants.withLock { table in table.version }
   entry.version = UInt32(truncatingIfNeeded: version)
   try GuestMemory.put(call.address(1), entry)
@@ -102,7 +104,7 @@ func getGrantTableVersion(_ call: Hypercall) throws(XenError) -> HypercallOutcom
 /// - Throws: as `GrantBatch.run`.
 func swapGrantRefs(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let domain = call.domain
-  return try GrantBatch.run(&call, initial: SwapGrantEntry()) { entry in
+  return try GrantBatch.run(&call, initial: SwapGrantEntry.zero) { entry in
     let (a, b) = (GrantReference(entry.ref_a), GrantReference(entry.ref_b))
     do throws(GrantStatus) {
       try domain[].grants.withLock { table throws(GrantStatus) in try table.swap(a, b) }

@@ -16,7 +16,7 @@ import XenABI
 func mapGrantRefs(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let (domain, vcpu) = (call.domain, call.vcpu)
   let caller = call
-  return try GrantBatch.run(&call, initial: MapGrantEntry()) { entry in
+  return try GrantBatch.run(&call, initial: MapGrantEntry.zero) { entry in
     do throws(GrantStatus) {
       try mapGrant(caller, domain, vcpu, &entry)
       return .okay

@@ -15,7 +15,7 @@ import XenABI
 /// - Throws: as `GrantBatch.run`.
 func transferFrames(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let giver = call.domain
-  return try GrantBatch.run(&call, initial: TransferEntry()) { entry in
+  return try GrantBatch.run(&call, initial: TransferEntry.zero) { entry in
     let frame = MachineFrame(UInt64(entry.mfn))
     let own = giver[].id
     guard PhysicalWindow.contains(frame), ledger[].owner(frame) == own, ledger[].isAllocated(frame),

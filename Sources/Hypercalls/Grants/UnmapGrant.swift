@@ -17,7 +17,7 @@ import XenABI
 func unmapGrantRefs(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let (domain, vcpu) = (call.domain, call.vcpu)
   var pending = PendingUnmaps()
-  return try GrantBatch.run(&call, initial: UnmapGrantEntry(), settle: { pending.settle(domain) }) { entry in
+  return try GrantBatch.run(&call, initial: UnmapGrantEntry.zero, settle: { pending.settle(domain) }) { entry in
     do throws(GrantStatus) {
       try pending.begin(
         domain, vcpu, handle: entry.handle, hostAddress: entry.host_addr, deviceAddress: entry.dev_bus_addr, newAddress: 0)
@@ -36,7 +36,7 @@ func unmapGrantRefs(_ call: inout Hypercall) throws(XenError) -> HypercallOutcom
 func unmapGrantRefsAndReplace(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let (domain, vcpu) = (call.domain, call.vcpu)
   var pending = PendingUnmaps()
-  return try GrantBatch.run(&call, initial: ReplaceGrantEntry(), settle: { pending.settle(domain) }) { entry in
+  return try GrantBatch.run(&call, initial: ReplaceGrantEntry.zero, settle: { pending.settle(domain) }) { entry in
     do throws(GrantStatus) {
       try pending.begin(
         domain, vcpu, handle: entry.handle, hostAddress: entry.host_addr, deviceAddress: 0, newAddress: entry.new_addr)

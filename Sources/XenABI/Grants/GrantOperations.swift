@@ -21,8 +21,8 @@ public enum GrantOperation: UInt32 {
 
 /// An entry of a batched operation: plain bytes that are copied in, with a status that is written back.
 public protocol GrantBatchEntry {
-  /// An entry of zeros.
-  init()
+  /// An entry of zeros: what is there before one is copied in.
+  static var zero: Self { get }
   /// The entry's status field.
   var status: Int16 { get set }
   /// Where the status stands in the entry, in bytes.
@@ -63,21 +63,57 @@ public typealias GetVersionEntry = gnttab_get_version
 public typealias CacheFlushEntry = martlet_grant_cache_flush
 
 extension gnttab_map_grant_ref: GrantBatchEntry {
+  @inlinable public static var zero: Self { Self() }
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_map_status) }
   @inlinable public static var hasResults: Bool { true }
 }
 extension gnttab_unmap_grant_ref: GrantBatchEntry {
+  @inlinable public static var zero: Self { Self() }
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_unmap_status) }
 }
 extension gnttab_unmap_and_replace: GrantBatchEntry {
+  @inlinable public static var zero: Self { Self() }
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_replace_status) }
 }
 extension gnttab_transfer: GrantBatchEntry {
+  @inlinable public static var zero: Self { Self() }
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_transfer_status) }
 }
 extension martlet_grant_copy: GrantBatchEntry {
+  @inlinable public static var zero: Self { Self() }
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_copy_status) }
 }
 extension gnttab_swap_grant_ref: GrantBatchEntry {
+  @inlinable public static var zero: Self { Self() }
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_swap_status) }
+}
+
+// The entries of operations that are not batches.
+extension martlet_grant_setup_table {
+  /// An entry of zeros.
+  @inlinable public static var zero: Self { Self() }
+}
+extension martlet_grant_status_frames {
+  /// An entry of zeros.
+  @inlinable public static var zero: Self { Self() }
+}
+extension gnttab_query_size {
+  /// An entry of zeros.
+  @inlinable public static var zero: Self { Self() }
+}
+extension gnttab_dump_table {
+  /// An entry of zeros.
+  @inlinable public static var zero: Self { Self() }
+}
+extension gnttab_set_version {
+  /// An entry of zeros.
+  @inlinable public static var zero: Self { Self() }
+}
+extension gnttab_get_version {
+  /// An entry of zeros.
+  @inlinable public static var zero: Self { Self() }
+}
+extension martlet_grant_cache_flush {
+  /// An entry of zeros.
+  @inlinable public static var zero: Self { Self() }
 }
