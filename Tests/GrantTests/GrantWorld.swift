@@ -69,6 +69,17 @@ final class GrantWorld {
     }
   }
 
+  /// Whether references and uses are as they were, but for frames that the hypervisor has taken for its tables since: those
+  /// have no counts.
+  func isUnchanged(since before: [UInt64]) -> Bool {
+    let now = counts()
+    for frame in stride(from: 0, to: now.count, by: 3) {
+      let isFree = now[frame] == 0 && now[frame + 1] == 0 && before[frame] == 0
+      if !isFree && now[frame..<frame + 3] != before[frame..<frame + 3] { return false }
+    }
+    return true
+  }
+
   /// The first broken rule of any table, and whether all pins have a mapping (G4).
   func brokenRule() -> String? {
     var pins = 0

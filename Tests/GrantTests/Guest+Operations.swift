@@ -42,15 +42,22 @@ extension Guest {
 
   /// Takes an entry back the way guests do: false if it is in use.
   func revoke(_ reference: UInt32) -> Bool {
+    let isFirst = version == 1
+    let status = isFirst ? tableFrame(0) : domain[].grants.withLock { $0.frame(ofStatusIndex: 0)! }
+    return Guest.revoke(reference, UInt32(version), tableFrame(Int(reference >> (isFirst ? 9 : 8))), status)
+  }
+
+  /// As above, with the frames of the entry and of its status.
+  static func revoke(_ reference: UInt32, _ version: UInt32, _ frame: MachineFrame, _ status: MachineFrame) -> Bool {
     if version == 1 {
-      let frame = tableFrame(Int(reference >> 9))
       let word = Int(reference & 511) * 2
       let seen = PhysicalWindow.load32(frame, word: word)
       if seen & (GrantEntryFlag.reading | GrantEntryFlag.writing) != 0 { return false }
       return PhysicalWindow.compareExchange32(frame, word: word, expected: seen, desired: seen & 0xffff_0000) == seen
     }
-    PhysicalWindow.store16(tableFrame(Int(reference >> 8)), word: Int(reference & 255) * 8, 0)
-    return marks(reference) == 0
+    // A locked operation: the status is looked at after the flags are seen to be gone.
+    PhysicalWindow.fetchAnd16(frame, word: Int(reference & 255) * 8, 0)
+    return PhysicalWindow.load16(status, word: Int(reference & 2047)) == 0
   }
 
   func setVersion(_ version: UInt32) -> Int64 { run(.setVersion, [SetVersionEntry(version: version)]).0 }

@@ -15,17 +15,6 @@ extension Guest {
   }
 }
 
-extension [UInt64] {
-  /// Counts as before, but for frames that the hypervisor has taken for itself or its tables since: those have no counts.
-  func replacing(_ guest: Guest, with world: GrantWorld) -> [UInt64] {
-    let now = world.counts()
-    return indices.map { index in
-      let frame = index / 3 * 3
-      return now[frame] == 0 && now[frame + 1] == 0 ? now[index] : self[index]
-    }
-  }
-}
-
 /// A generator of random numbers that gives the same ones for the same seed (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64
