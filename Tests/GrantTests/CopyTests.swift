@@ -78,12 +78,17 @@ extension GrantTests {
         PhysicalWindow.store(frame, word: word, UInt64(word &* 0x9e37_79b9 &* seed) &* 0xbf58_476d_1ce4_e5b9)
       }
     }
-    func bytes(_ frame: MachineFrame) -> [UInt8] { Array(unsafeUninitializedCapacity: 4096) { buffer, count in
-    for word in 0..<512 {
-      withUnsafeBytes(of: PhysicalWindow.load(frame, word: word)) { buffer.baseAddress!.advanced(by: word * 8).initialize(from: $0.baseAddress!.assumingMemoryBound(to: UInt8.self), count: 8) }
+    func bytes(_ frame: MachineFrame) -> [UInt8] {
+      Array(unsafeUninitializedCapacity: 4096) { buffer, count in
+        for word in 0..<512 {
+          withUnsafeBytes(of: PhysicalWindow.load(frame, word: word)) {
+            buffer.baseAddress!.advanced(by: word * 8).initialize(
+              from: $0.baseAddress!.assumingMemoryBound(to: UInt8.self), count: 8)
+          }
+        }
+        count = 4096
+      }
     }
-    count = 4096
-  } }
 
     @Test func refusalsLeaveNothingBehind() {
       GrantWorld.run { world in

@@ -36,7 +36,8 @@ final class GrantWorld {
       return next
     }
     let storage = take(FrameLedger.framesNeeded(for: frames))
-    Ref<FrameLedger>.create(in: take(Ref<FrameLedger>.framesNeeded), FrameLedger(storage: storage, frames: frames)).publish()
+    Ref<FrameLedger>.create(in: take(Ref<FrameLedger>.framesNeeded), FrameLedger(storage: storage, frames: frames))
+      .publish()
     let translation = MachineToPhysical(first: take((frames * 8 + 4095) >> 12), entries: frames)
     var memory = BootMemory()
     let boot = take(64)
@@ -47,7 +48,8 @@ final class GrantWorld {
       in: take(Ref<Hypervisor>.framesNeeded),
       Hypervisor(
         clock: SystemClock(origin: SystemClock.counter, hertz: 1_000_000_000, timerHertz: 1_000_000_000),
-        tables: HypervisorPageTables(memory: &memory)!, machineToPhysical: translation, domains: domains, vcpus: registry)
+        tables: HypervisorPageTables(memory: &memory)!, machineToPhysical: translation, domains: domains,
+        vcpus: registry)
     ).publish()
     ledger[].claim(start: 0, end: next.number)
     ledger[].addMemory(start: next.number, end: frames)

@@ -53,7 +53,9 @@ extension GrantTests {
           // Whatever a guest's stores can do: the flags, the grantee, the frame; its marks too.
           let flags: [UInt32] = [0x2_0001, 0x2_0005, 0, 0x3_0001, 0x2_0019, 0x2_0002, 0x2_0101, 0x2_0003]
           PhysicalWindow.store32(place, word: word, flags[Int(turn % 8)])
-          if turn % 3 == 0 { PhysicalWindow.store32(place, word: word + (version == 1 ? 1 : 2), UInt32(frames[Int(turn / 3 % 4)])) }
+          if turn % 3 == 0 {
+            PhysicalWindow.store32(place, word: word + (version == 1 ? 1 : 2), UInt32(frames[Int(turn / 3 % 4)]))
+          }
         }) {
           for round in 0..<8_000 {
             let readOnly = round % 2 == 0

@@ -29,11 +29,13 @@ extension GrantTests {
     /// Two domains that use each other's grants end, with their steps in every order; memory is free when both are through.
     @Test func everyOrder() {
       func orders(_ left: [Int]) -> [[Int]] {
-        left.allSatisfy { $0 == 0 } ? [[]] : left.indices.filter { left[$0] > 0 }.flatMap { who -> [[Int]] in
-          var rest = left
-          rest[who] -= 1
-          return orders(rest).map { [who] + $0 }
-        }
+        left.allSatisfy { $0 == 0 }
+          ? [[]]
+          : left.indices.filter { left[$0] > 0 }.flatMap { who -> [[Int]] in
+            var rest = left
+            rest[who] -= 1
+            return orders(rest).map { [who] + $0 }
+          }
       }
       func permutations(_ steps: [Step]) -> [[Step]] {
         steps.isEmpty ? [[]] : steps.flatMap { one in permutations(steps.filter { $0 != one }).map { [one] + $0 } }

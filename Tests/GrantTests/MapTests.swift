@@ -255,7 +255,8 @@ extension GrantTests {
         let clean = b.entry(0)
         PhysicalWindow.fetchOr(b.slotTable, word: 0, PTE.accessed)
         let rules = EntryRules(
-          tableOwner: DomainID(2), frameOwner: DomainID(2), mayMapDevices: false, physicalBits: 40, hypervisorRoot: b.root)
+          tableOwner: DomainID(2), frameOwner: DomainID(2), mayMapDevices: false, physicalBits: 40,
+          hypervisorRoot: b.root)
         var budget = EntryBudget()
         try b.domain[].pageTables.withLock { work in
           _ = try ledger[].updateEntry(b.slotTable, 0, to: clean, rules, &work, &budget)

@@ -23,7 +23,8 @@ extension GrantTests {
       return (result, entries[0].status)
     }
     func query(_ caller: Guest, _ dom: UInt16) -> QuerySizeEntry {
-      let (result, entries) = caller.run(.querySize, [QuerySizeEntry(dom: dom, nr_frames: 9, max_nr_frames: 9, status: 0x77)])
+      let (result, entries) = caller.run(
+        .querySize, [QuerySizeEntry(dom: dom, nr_frames: 9, max_nr_frames: 9, status: 0x77)])
       #expect(result == 0)
       return entries[0]
     }
@@ -171,6 +172,12 @@ extension GrantTests {
         }
         #expect(dump(control, 1) == .okay && dump(control, 7) == .badDomain && dump(control, 0x7ff0) == .okay)
         #expect(dump(a, 1) == .permissionDenied && dump(a, 0x7ff0) == .permissionDenied)
+
+        let console = ledger[].allocateOwn(order: 1)!
+        Ref<Console>.create(in: console, Console(port: nil, ring: console + 1, frames: 1)).publish()
+        #expect(dump(a, 1) == .permissionDenied && dump(control, 1) == .okay)
+        let count = Ref<Console>.shared[].lock.withLock { $0.produced }
+        let shown = String(decoding: (0..<count).map { Ref<Console>.shared.byte(at: $0) }, as: UTF8.self)
         var lines: [String] = []
         a.domain[].grants.withLock { table in
           func text(_ line: borrowing TextLine) -> String {
@@ -195,6 +202,7 @@ extension GrantTests {
             "d1: grant table version 1, frames 1 of 64, grants in use 1, mappings of others' 0 of 262144",
             "  [300] for d2 frame \(frame) pins cpu ro 0 rw 1, device ro 0 rw 1",
           ])
+        #expect(shown == lines.map { "(XEN) \($0)\n" }.joined())
       }
     }
 
@@ -250,7 +258,9 @@ extension GrantTests {
         a.permit(8, to: 2, a.spare[0], readOnly: true)
         a.permit(9, to: 2, a.spare[1], readOnly: true)
         // 512 entries end with the last argument page; data pages follow, so start where the last data page ends instead.
-        let entries = (0..<512).map { b.mapEntry([.hostMap, .readOnly], UInt32(8 + $0 / 100 % 2), of: 1, at: b.slot($0)) }
+        let entries = (0..<512).map {
+          b.mapEntry([.hostMap, .readOnly], UInt32(8 + $0 / 100 % 2), of: 1, at: b.slot($0))
+        }
         b.put(entries)
         var preemptions = 0
         #expect(b.call(0, Guest.arguments, 512, preemptions: &preemptions) == 0)
@@ -274,7 +284,9 @@ extension GrantTests {
         for index in 0..<2 {
           let entry = b.mapEntry([.hostMap], 8 + UInt32(index), of: 1, at: b.slot(index))
           withUnsafeBytes(of: entry) { bytes in
-            for (byte, value) in bytes.enumerated() { PhysicalWindow.store8(last, byte: 4032 + index * 32 + byte, value) }
+            for (byte, value) in bytes.enumerated() {
+              PhysicalWindow.store8(last, byte: 4032 + index * 32 + byte, value)
+            }
           }
         }
         a.permit(8, to: 2, a.spare[0])

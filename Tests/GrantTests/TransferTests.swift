@@ -20,7 +20,9 @@ extension GrantTests {
         let (a, b) = (world.guest(1), world.guest(2))
         let numbers = Ref<Hypervisor>.shared[].machineToPhysical
         #expect(b.setVersion(version) == 0)
-        func accept(_ reference: UInt32, _ flags: UInt32 = GrantEntryFlag.acceptTransfer, from: UInt16 = 1, slot: UInt64) {
+        func accept(
+          _ reference: UInt32, _ flags: UInt32 = GrantEntryFlag.acceptTransfer, from: UInt16 = 1, slot: UInt64
+        ) {
           if version == 1 {
             b.grant1(reference, flags: flags, to: from, slot)
           } else {
@@ -37,8 +39,10 @@ extension GrantTests {
         let place = b.tableFrame(0)
         let flags = PhysicalWindow.load32(place, word: version == 1 ? 16 : 32)
         #expect(flags == 0x1_000e, "committed and completed")
-        #expect(version == 1 ? PhysicalWindow.load32(place, word: 17) == UInt32(frame.number)
-          : PhysicalWindow.load(place, word: 17) == frame.number)
+        #expect(
+          version == 1
+            ? PhysicalWindow.load32(place, word: 17) == UInt32(frame.number)
+            : PhysicalWindow.load(place, word: 17) == frame.number)
 
         // Not the caller's (any more), in use, or not there: it stays as it is.
         #expect(transfer(a, frame, 2, 8) == .badPage)

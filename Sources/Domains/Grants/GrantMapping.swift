@@ -80,7 +80,8 @@ public enum GrantMapping {
   ) -> Removal {
     domain[].pageTables.withLock { _ in
       guard let place = find(domain, vcpu, hostAddress, false), shows(place, expectedFrame, writable),
-        let source = find(domain, vcpu, newAddress, false), source != place
+        let source = find(domain, vcpu, newAddress, false), source != place, isLevel1(place.table, domain),
+        isLevel1(source.table, domain)
       else { return .refused }
       let moved = PhysicalWindow.exchange(source.table, word: source.word, 0)
       let old = PhysicalWindow.exchange(place.table, word: place.word, moved)
@@ -94,21 +95,25 @@ public enum GrantMapping {
     var word: Int
   }
 
+  @inline(__always)
   static func shows(_ place: Place, _ frame: MachineFrame, _ writable: Bool) -> Bool {
     let entry = PhysicalWindow.load(place.table, word: place.word)
     let wanted = frame.physical | PTE.grantMapping | PTE.present | (writable ? PTE.writable : 0)
     return entry & (PTE.frameMask | PTE.grantMapping | PTE.present | PTE.writable) == wanted
   }
 
+  /// Where an address leads: some word of memory, of which only `exchangeGrantEntry` and `isLevel1` say that it stands in a
+  /// level 1 table of the domain's.
+  @inline(__always)
   static func find(_ domain: Ref<Domain>, _ vcpu: Ref<VCPU>, _ hostAddress: UInt64, _ containsPTE: Bool) -> Place? {
     if containsPTE {
       let table = MachineFrame(physical: hostAddress)
-      guard hostAddress & 7 == 0, isLevel1(table, domain) else { return nil }
+      guard hostAddress & 7 == 0, PhysicalWindow.contains(table) else { return nil }
       return Place(table: table, word: Int(hostAddress & 0xfff) &>> 3)
     }
     let address = LinearAddress(hostAddress)
     guard address.isCanonical, !address.isHypervisor, address.pageOffset == 0,
-      let place = GuestTables.level1Entry(vcpu, address), isLevel1(place.table, domain)
+      let place = GuestTables.level1Entry(vcpu, address)
     else { return nil }
     return Place(table: place.table, word: place.index)
   }

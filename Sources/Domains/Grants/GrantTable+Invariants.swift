@@ -56,7 +56,9 @@ extension Maptrack {
     var free = 0
     var at = firstFree
     while at != Maptrack.end && free <= entries.count {
-      guard Int(at) < entries.count, entries[Int(at)].raw & MaptrackEntry.taken == 0 else { return "list of free handles" }
+      guard Int(at) < entries.count, entries[Int(at)].raw & MaptrackEntry.taken == 0 else {
+        return "list of free handles"
+      }
       free &+= 1
       at = UInt32(truncatingIfNeeded: entries[Int(at)].raw)
     }

@@ -100,9 +100,10 @@ extension GrantTable {
     let entry = active[index]
     precondition(entry.pins.contains(pins), "grant pins below zero")
     let left = entry.pins - pins
-    active[index].pins = left
+    active[index] = ActiveEntry(frame: entry.frame, pins: left, grantee: entry.grantee, kind: entry.kind)
     if left.isEmpty { entriesInUse &-= 1 }
-    let (lostWrite, lostRead) = (entry.pins.hasWrite && !left.hasWrite, entry.pins.hasRead && !left.hasRead)
+    let lostWrite = entry.pins.hasWrite && !left.hasWrite
+    let lostRead = entry.pins.hasRead && !left.hasRead
     if entry.kind != .transitive {
       // Before the marks go, so that the guest finds the frame free for any use when it sees them gone.
       if lostWrite { ledger[].dropWritable(entry.frame) }

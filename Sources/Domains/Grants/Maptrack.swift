@@ -29,7 +29,9 @@ public struct MaptrackEntry: Equatable, BitwiseCopyable {
   /// Which grant.
   @inline(__always) public var reference: GrantReference { GrantReference(UInt32(truncatingIfNeeded: raw)) }
   /// How it is mapped now.
-  @inline(__always) public var flags: GrantMapFlags { GrantMapFlags(rawValue: UInt32(truncatingIfNeeded: raw &>> 48 & 0x1f)) }
+  @inline(__always) public var flags: GrantMapFlags {
+    GrantMapFlags(rawValue: UInt32(truncatingIfNeeded: raw &>> 48 & 0x1f))
+  }
 }
 
 /// The handles of one domain. Part of its grant table, under the same lock.
@@ -55,8 +57,8 @@ public struct Maptrack: ~Copyable {
   public mutating func reserve() -> UInt32? {
     if firstFree == Maptrack.end && !grow() { return nil }
     let handle = firstFree
+    // What stands there does not look like a mapping to anybody until `set`.
     firstFree = UInt32(truncatingIfNeeded: entries[Int(handle)].raw)
-    entries[Int(handle)] = MaptrackEntry(raw: MaptrackEntry.taken | MaptrackEntry.busy)
     inUse &+= 1
     return handle
   }

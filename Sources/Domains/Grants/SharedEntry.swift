@@ -48,7 +48,9 @@ extension GrantTable {
   /// - Throws: `generalError` if it does not allow the use or does not keep still; `badReference` if a transitive or partial
   ///   grant is to be mapped.
   @inline(__always)
-  func mark(_ index: Int, grantee: DomainID, writing: Bool, mapping: Bool, wasMarked: Bool) throws(GrantStatus) -> SharedGrant {
+  func mark(_ index: Int, grantee: DomainID, writing: Bool, mapping: Bool, wasMarked: Bool) throws(GrantStatus)
+    -> SharedGrant
+  {
     let marks = writing ? GrantEntryFlag.reading | GrantEntryFlag.writing : GrantEntryFlag.reading
     guard version == 1 else { return try mark2(index, marks, grantee, writing, mapping, wasMarked) }
     let frame = sharedFrame(index &>> 9)

@@ -14,27 +14,27 @@ import XenABI
 ///
 /// - Throws: as `GrantBatch.run`.
 func copyGrants(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
-  let caller = call
+  let domain = call.domain
   return try GrantBatch.run(&call, initial: CopyEntry.zero) { entry in
     do throws(GrantStatus) {
-      try copyGrant(caller, entry)
+      try copyGrant(domain, entry)
       return .okay
     } catch { return error }
   }
 }
 
 @inline(__always)
-private func copyGrant(_ call: Hypercall, _ entry: CopyEntry) throws(GrantStatus) {
+private func copyGrant(_ domain: Ref<Domain>, _ entry: CopyEntry) throws(GrantStatus) {
   let count = Int(entry.len)
   let (from, to) = (Int(entry.source_offset), Int(entry.dest_offset))
   guard from &+ count <= 4096, to &+ count <= 4096 else { throw .badCopyArgument }
 
   let source = try CopySide(
-    call, isGrant: entry.flags & GrantCopyFlag.sourceIsGrant != 0, entry.source_domid, entry.source, writing: false)
+    domain, isGrant: entry.flags & GrantCopyFlag.sourceIsGrant != 0, entry.source_domid, entry.source, writing: false)
   let destination: CopySide
   do throws(GrantStatus) {
     destination = try CopySide(
-      call, isGrant: entry.flags & GrantCopyFlag.destinationIsGrant != 0, entry.dest_domid, entry.dest, writing: true)
+      domain, isGrant: entry.flags & GrantCopyFlag.destinationIsGrant != 0, entry.dest_domid, entry.dest, writing: true)
   } catch {
     source.release()
     throw error
@@ -61,13 +61,13 @@ private struct CopySide: BitwiseCopyable {
 
   /// Finds and holds a side.
   @inline(__always)
-  init(_ call: Hypercall, isGrant: Bool, _ domid: UInt16, _ what: UInt64, writing: Bool) throws(GrantStatus) {
+  init(_ domain: Ref<Domain>, isGrant: Bool, _ domid: UInt16, _ what: UInt64, writing: Bool) throws(GrantStatus) {
     self.writing = writing
     if isGrant {
-      try pin(call, domid, GrantReference(UInt32(truncatingIfNeeded: what)))
+      try pin(domain, domid, GrantReference(UInt32(truncatingIfNeeded: what)))
       return
     }
-    let own = call.domain[].id
+    let own = domain[].id
     guard DomainID(domid) == .current || DomainID(domid) == own else { throw .permissionDenied }
     frame = MachineFrame(what)
     guard PhysicalWindow.contains(frame),
@@ -76,9 +76,9 @@ private struct CopySide: BitwiseCopyable {
   }
 
   @inline(__always)
-  mutating func pin(_ call: Hypercall, _ domid: UInt16, _ reference: GrantReference) throws(GrantStatus) {
-    let granter = try call.granter(domid)
-    let (grantee, pins) = (call.domain[].id, GrantPins(copyWriting: writing))
+  mutating func pin(_ domain: Ref<Domain>, _ domid: UInt16, _ reference: GrantReference) throws(GrantStatus) {
+    let granter = try domain.granter(domid)
+    let (grantee, pins) = (domain[].id, GrantPins(copyWriting: writing))
     let grant = try granter[].grants.withLock { table throws(GrantStatus) in
       try table.pin(reference, for: grantee, pins, mapping: false)
     }

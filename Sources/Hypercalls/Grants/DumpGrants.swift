@@ -26,6 +26,7 @@ func dumpGrantTable(_ call: Hypercall) throws(XenError) -> HypercallOutcome {
 
 /// Prints a domain's grant table: a line about the whole, and one for each grant in use, up to a number of those.
 public func printGrants(of domain: Ref<Domain>, atMost limit: Int) {
+  guard Ref<Console>.isPublished else { return }
   Log.write(.error) { line in domain[].grants.withLock { table in table.writeSummary(to: &line) } }
   var index = 0
   var printed = 0
@@ -36,8 +37,8 @@ public func printGrants(of domain: Ref<Domain>, atMost limit: Int) {
     guard let next else { return }
     index = next
     if line.count == 0 { continue }
-    Log.write(.error) { text in line.forEach { text.put(byte: $0) } }
+    Ref<Console>.shared.write(line)
     printed &+= 1
   }
-  Log.write(.error, "  (and more)")
+  Log.write(.error, "  (no more are shown)")
 }

@@ -68,18 +68,20 @@ enum GrantBatch {
   }
 }
 
-extension Hypercall {
-  /// The domain whose grant is named: any that exists.
+extension Ref where T == Domain {
+  /// The domain whose grant this one names by a number: any that exists.
   ///
   /// - Throws: `badDomain`.
   @inline(__always)
   func granter(_ raw: UInt16) throws(GrantStatus) -> Ref<Domain> {
     let id = DomainID(raw)
-    if id == .current { return domain }
+    if id == .current { return self }
     guard let granter = Hypervisor.domain(id) else { throw .badDomain }
     return granter
   }
+}
 
+extension Hypercall {
   /// The domain whose table is meant: the caller's own, or another one's that it controls.
   ///
   /// - Throws: `permissionDenied`, `badDomain`.

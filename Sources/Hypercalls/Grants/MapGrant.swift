@@ -15,10 +15,9 @@ import XenABI
 /// - Throws: as `GrantBatch.run`.
 func mapGrantRefs(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let (domain, vcpu) = (call.domain, call.vcpu)
-  let caller = call
   return try GrantBatch.run(&call, initial: MapGrantEntry.zero) { entry in
     do throws(GrantStatus) {
-      try mapGrant(caller, domain, vcpu, &entry)
+      try mapGrant(domain, vcpu, &entry)
       return .okay
     } catch { return error }
   }
@@ -26,11 +25,11 @@ func mapGrantRefs(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome 
 
 @inline(__always)
 private func mapGrant(
-  _ call: Hypercall, _ domain: Ref<Domain>, _ vcpu: Ref<VCPU>, _ entry: inout MapGrantEntry
+  _ domain: Ref<Domain>, _ vcpu: Ref<VCPU>, _ entry: inout MapGrantEntry
 ) throws(GrantStatus) {
   let flags = GrantMapFlags(rawValue: entry.flags)
   guard !flags.isDisjoint(with: [.hostMap, .deviceMap]) else { throw .badReference }
-  let granter = try call.granter(entry.dom)
+  let granter = try domain.granter(entry.dom)
   let reference = GrantReference(entry.ref)
   let pins = GrantPins(flags)
   let grantee = domain[].id

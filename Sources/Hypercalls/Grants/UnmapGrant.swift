@@ -17,13 +17,16 @@ import XenABI
 func unmapGrantRefs(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let (domain, vcpu) = (call.domain, call.vcpu)
   var pending = PendingUnmaps()
-  return try GrantBatch.run(&call, initial: UnmapGrantEntry.zero, settle: { pending.settle(domain) }) { entry in
-    do throws(GrantStatus) {
-      try pending.begin(
-        domain, vcpu, handle: entry.handle, hostAddress: entry.host_addr, deviceAddress: entry.dev_bus_addr, newAddress: 0)
-      return .okay
-    } catch { return error }
-  }
+  return try GrantBatch.run(
+    &call, initial: UnmapGrantEntry.zero, settle: { pending.settle(domain) },
+    { entry in
+      do throws(GrantStatus) {
+        try pending.begin(
+          domain, vcpu, handle: entry.handle, hostAddress: entry.host_addr, deviceAddress: entry.dev_bus_addr,
+          newAddress: 0)
+        return .okay
+      } catch { return error }
+    })
 }
 
 /// GNTTABOP_unmap_and_replace: ends mappings for the CPU and puts in the place of each what is mapped at another address, which
@@ -36,13 +39,16 @@ func unmapGrantRefs(_ call: inout Hypercall) throws(XenError) -> HypercallOutcom
 func unmapGrantRefsAndReplace(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let (domain, vcpu) = (call.domain, call.vcpu)
   var pending = PendingUnmaps()
-  return try GrantBatch.run(&call, initial: ReplaceGrantEntry.zero, settle: { pending.settle(domain) }) { entry in
-    do throws(GrantStatus) {
-      try pending.begin(
-        domain, vcpu, handle: entry.handle, hostAddress: entry.host_addr, deviceAddress: 0, newAddress: entry.new_addr)
-      return .okay
-    } catch { return error }
-  }
+  return try GrantBatch.run(
+    &call, initial: ReplaceGrantEntry.zero, settle: { pending.settle(domain) },
+    { entry in
+      do throws(GrantStatus) {
+        try pending.begin(
+          domain, vcpu, handle: entry.handle, hostAddress: entry.host_addr, deviceAddress: 0, newAddress: entry.new_addr
+        )
+        return .okay
+      } catch { return error }
+    })
 }
 
 /// Mappings that are out of the page tables, whose pins wait for a flush.
@@ -62,7 +68,8 @@ private struct PendingUnmaps {
   /// Takes one mapping out of the page tables.
   @inline(__always)
   mutating func begin(
-    _ domain: Ref<Domain>, _ vcpu: Ref<VCPU>, handle: UInt32, hostAddress: UInt64, deviceAddress: UInt64, newAddress: UInt64
+    _ domain: Ref<Domain>, _ vcpu: Ref<VCPU>, handle: UInt32, hostAddress: UInt64, deviceAddress: UInt64,
+    newAddress: UInt64
   ) throws(GrantStatus) {
     let claimed = domain[].grants.withLock { table in table.maptrack.claim(handle) }
     guard let entry = claimed else { throw .badHandle }
@@ -118,17 +125,16 @@ private struct PendingUnmaps {
     if count == 0 { return }
     if needsFlush { TLB.flush(ledger[].accounts.translating(domain[].id)) }
     needsFlush = false
-    for index in 0..<count {
-      let one = list[index]
+    // Backwards, so that a batch of the same size gets the handles in the same order again.
+    while count > 0 {
+      count &-= 1
+      let one = list[count]
       let pins = GrantPins(one.ends)
       if !pins.isEmpty, let granter = Hypervisor.domain(one.entry.granter) {
         granter[].grants.withLock { table in table.unpin(one.entry.reference, pins) }
       }
-    }
-    domain[].grants.withLock { table in
-      for index in 0..<count {
-        let one = list[index]
-        let left = one.entry.flags.subtracting(one.ends.subtracting(.readOnly))
+      let left = one.entry.flags.subtracting(one.ends.subtracting(.readOnly))
+      domain[].grants.withLock { table in
         if left.isDisjoint(with: [.hostMap, .deviceMap]) {
           table.maptrack.free(one.handle)
         } else {
@@ -136,6 +142,5 @@ private struct PendingUnmaps {
         }
       }
     }
-    count = 0
   }
 }
