@@ -61,6 +61,9 @@ if metal {
     .testTarget(name: "ImagesTests", dependencies: ["Images"], exclude: ["Fixtures"]),
     .target(
       name: "Support", dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
+    .testTarget(
+      name: "GrantTests",
+      dependencies: ["CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
