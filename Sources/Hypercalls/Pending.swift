@@ -3,4 +3,3 @@ import XenABI
 func physdevOp(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome { throw .notImplemented }
 func physdevOpCompat(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome { throw .notImplemented }
 func platformOp(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome { throw .notImplemented }
-func grantTableOp(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome { throw .notImplemented }

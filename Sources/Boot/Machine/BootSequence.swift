@@ -55,7 +55,7 @@ public enum BootSequence {
   }
 
   private static func setUp(
-    _ boot: BootInformation, _ map: MemoryMap, _ options: HypervisorOptions,
+    _ boot: BootInformation, _ map: Images.MemoryMap, _ options: HypervisorOptions,
     _ acpi: ACPIInformation?, _ memory: inout BootMemory, _ start: @convention(c) () -> Void
   ) -> Never {
     guard boot.modules.count > 0 else {
