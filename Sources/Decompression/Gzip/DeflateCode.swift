@@ -77,7 +77,7 @@ struct DeflateCode {
 
   /// Decodes one symbol, whose 15 bits are available.
   /// - Throws: `corrupt` for bits that are no code.
-  @inline(always)
+  @inline(__always)
   func symbol(
     _ bits: inout ForwardBitReader, _ array: borrowing MutableSpan<UInt16>
   ) throws(DecompressionError) -> Int {

@@ -48,7 +48,7 @@ enum LZ4Block {
 
   /// Adds up the bytes that continue a length of 15, through the first one below 255. They are no more than the block has
   /// bytes, so the sum stays far from overflow.
-  @inline(always)
+  @inline(__always)
   private static func longLength(
     _ block: Span<UInt8>, _ read: inout Int, _ start: Int
   ) throws(DecompressionError) -> Int {

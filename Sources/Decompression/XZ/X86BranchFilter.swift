@@ -50,11 +50,11 @@ enum X86BranchFilter {
     }
   }
 
-  @inline(always)
+  @inline(__always)
   private static func isSignExtension(_ byte: UInt8) -> Bool { byte &+ 1 < 2 }
 
   /// The offset of the first E8 or E9 from `start` on; at least `bytes.count` if there is none.
-  @inline(always)
+  @inline(__always)
   private static func nextOpcode(_ bytes: Span<UInt8>, from start: Int) -> Int {
     var position = start
     while position <= bytes.count &- 8 {
@@ -68,14 +68,14 @@ enum X86BranchFilter {
     return position
   }
 
-  @inline(always)
+  @inline(__always)
   private static func operand(_ bytes: Span<UInt8>, at offset: Int) -> UInt32 {
     let field = bytes.extracting(droppingFirst: offset)
     guard field.count >= 4 else { return 0 }
     return UInt32(field[0]) | UInt32(field[1]) &<< 8 | UInt32(field[2]) &<< 16 | UInt32(field[3]) &<< 24
   }
 
-  @inline(always)
+  @inline(__always)
   private static func setOperand(_ bytes: inout MutableSpan<UInt8>, at offset: Int, _ value: UInt32) {
     var field = bytes._mutatingExtracting(droppingFirst: offset)
     guard field.count >= 4 else { return }
