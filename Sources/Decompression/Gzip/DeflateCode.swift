@@ -79,7 +79,7 @@ struct DeflateCode {
   /// - Throws: `corrupt` for bits that are no code.
   @inline(__always)
   func symbol(
-    _ bits: inout ForwardBitReader, _ array: borrowing MutableSpan<UInt16>
+    _ bits: inout ForwardBitReader, _ array: Span<UInt16>
   ) throws(DecompressionError) -> Int {
     let entry = Int(array[(table &+ bits.peek(Self.tableBits)) & DeflateLayout.mask])
     if entry != 0 {
@@ -91,7 +91,7 @@ struct DeflateCode {
 
   @inline(never)
   private func longSymbol(
-    _ bits: inout ForwardBitReader, _ array: borrowing MutableSpan<UInt16>
+    _ bits: inout ForwardBitReader, _ array: Span<UInt16>
   ) throws(DecompressionError) -> Int {
     var code = 0
     var first = 0

@@ -96,7 +96,7 @@ enum Inflate {
     var previous: UInt16 = 0
     while index < total {
       try bits.refill()
-      let symbol = try lengthCode.symbol(&bits, halfwords)
+      let symbol = try lengthCode.symbol(&bits, halfwords.span)
       var times = 1
       switch symbol {
       case 0...15: previous = UInt16(truncatingIfNeeded: symbol)
@@ -139,7 +139,7 @@ enum Inflate {
     var distanceCode = DeflateLayout.distanceCode
     try distanceCode.build(&halfwords, lengths: DeflateLayout.lengths &+ literals, count: distances)
 
-    let array = halfwords._mutatingExtracting(first: DeflateLayout.halfwordCount)
+    let array = halfwords.span.extracting(first: DeflateLayout.halfwordCount)
     guard array.count == DeflateLayout.halfwordCount, start >= 0 else { throw .workspaceTooSmall }
     var window = output._mutatingExtracting(droppingFirst: 0)
     var position = start

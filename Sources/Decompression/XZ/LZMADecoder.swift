@@ -95,7 +95,7 @@ extension LZMAState {
 
 extension RangeDecoder {
   /// A match length, 2...273, from the length coder at `base`.
-  @inline(__always)
+  @inline(always)
   mutating func length(_ base: Int, _ place: Int) -> Int {
     var least = 2
     var tree = base &+ LZMALayout.lengthLow &+ place &* 8
@@ -108,7 +108,7 @@ extension RangeDecoder {
   }
 
   /// A match distance less one, 0...0xFFFF_FFFF, for a match of `length` bytes.
-  @inline(__always)
+  @inline(always)
   mutating func distance(_ length: Int) -> Int {
     let tree = Swift.min(length, 5) &- 2
     let slot = tree6(LZMALayout.slots &+ tree &* 64)
