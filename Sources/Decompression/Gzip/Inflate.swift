@@ -88,7 +88,7 @@ enum Inflate {
         UInt16(truncatingIfNeeded: bits.take(3))
     }
     // The distance code's place is free until its own lengths are known.
-    var lengthCode = DeflateLayout.distanceCode
+    let lengthCode = DeflateLayout.distanceCode
     try lengthCode.build(&halfwords, lengths: DeflateLayout.lengths, count: 19)
 
     var index = 0
@@ -134,9 +134,9 @@ enum Inflate {
     _ bits: inout ForwardBitReader, into output: inout MutableSpan<UInt8>, at start: Int,
     _ halfwords: inout MutableSpan<UInt16>, literals: Int, distances: Int
   ) throws(DecompressionError) -> Int {
-    var literalCode = DeflateLayout.literalCode
+    let literalCode = DeflateLayout.literalCode
     try literalCode.build(&halfwords, lengths: DeflateLayout.lengths, count: literals)
-    var distanceCode = DeflateLayout.distanceCode
+    let distanceCode = DeflateLayout.distanceCode
     try distanceCode.build(&halfwords, lengths: DeflateLayout.lengths &+ literals, count: distances)
 
     let array = halfwords.span.extracting(first: DeflateLayout.halfwordCount)
