@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A canonical Huffman code of Deflate (RFC 1951, 3.2.2): a table for codes of up to ten bits, and the code's own arithmetic
-// for the few that are longer.
+// A canonical Huffman code of Deflate (RFC 1951, 3.2.2): a table for codes of up to ten bits, and the code's own
+// arithmetic for the few that are longer.
 
 /// Places of the Deflate tables in the workspace's halfwords.
 enum DeflateLayout {

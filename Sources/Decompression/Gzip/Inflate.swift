@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deflate (RFC 1951): stored blocks, and blocks of Huffman-coded literals and matches with fixed or transmitted codes. The
-// output is the window.
+// Deflate (RFC 1951): stored blocks, and blocks of Huffman-coded literals and matches with fixed or transmitted codes.
+// The output is the window.
 
 /// A Deflate stream.
 enum Inflate {
@@ -121,7 +121,8 @@ enum Inflate {
     return (literals, distances)
   }
 
-  /// The code length symbol that the length at `index` belongs to: 16, 17, 18, 0, 8, 7, 9, 6, ... as the RFC lists them.
+  /// The code length symbol that the length at `index` belongs to: 16, 17, 18, 0, 8, 7, 9, 6, ... as the RFC lists
+  /// them.
   private static func orderOfLengths(_ index: Int) -> Int {
     if index < 3 { return 16 &+ index }
     if index == 3 { return 0 }

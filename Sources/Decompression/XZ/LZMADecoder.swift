@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LZMA's symbols: literals, matches, repeated matches. One call decodes one chunk of an LZMA2 stream; the output is the
-// dictionary.
+// dictionary. `length` and `distance` must be expanded in place whatever the optimiser thinks of their size (`always`,
+// not `__always`): a call would move the range decoder's state from registers to memory.
 
 extension LZMAState {
   /// Decodes one chunk.
@@ -82,8 +83,8 @@ extension LZMAState {
       }
       let length = decoder.length(isNew ? LZMALayout.matchLength : LZMALayout.repeatLength, place)
       if isNew { state.distance0 = decoder.distance(length) }
-      // `distance0` is never negative and fits 32 bits. Neither may a match begin before the dictionary nor end after the
-      // chunk.
+      // `distance0` is never negative and fits 32 bits. Neither may a match begin before the dictionary nor end after
+      // the chunk.
       guard state.distance0 < position, length <= end &- position else { throw .corrupt }
       output.copyMatch(to: position, distance: state.distance0 &+ 1, length: length)
       position = position &+ length

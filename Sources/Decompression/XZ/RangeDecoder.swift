@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// LZMA's adaptive binary range decoder. It is the inner loop of unpacking a kernel, hence: all state in locals of 64 bits,
-// every index masked to the array's size instead of compared with it, and one-or-zero results computed without a branch where
-// the bit is hard to predict.
+// LZMA's adaptive binary range decoder. It is the inner loop of unpacking a kernel, hence: all state in locals of 64
+// bits, every index masked to the array's size instead of compared with it, and one-or-zero results computed without a
+// branch where the bit is hard to predict.
+//
+// The bare-metal build only inlines all of this, the checked accesses to the probabilities included, as long as the
+// decoder that uses it stays below the optimiser's size limit for one function: it has each tree once, not once per
+// use. After a change, look for calls in LZMADecoder.swift.o; each one there costs a third of the speed.
 
 /// Decodes bits from one chunk, each with a probability that learns.
 struct RangeDecoder: ~Copyable, ~Escapable {
@@ -26,7 +30,8 @@ struct RangeDecoder: ~Copyable, ~Escapable {
 
   /// Whether the chunk is used up to its last byte and the code is what an encoder leaves at the end.
   ///
-  /// Call it once, after the last symbol. A chunk that was too short has been read as if zeros followed, and is found here.
+  /// Call it once, after the last symbol. A chunk that was too short has been read as if zeros followed, and is found
+  /// here.
   @inline(__always)
   mutating func isFinished() -> Bool {
     normalize()
@@ -128,7 +133,8 @@ struct RangeDecoder: ~Copyable, ~Escapable {
     return node &- 256
   }
 
-  /// A byte from the tree at `base`, each bit chosen also by the bit of `expected` in its place as long as all agreed so far.
+  /// A byte from the tree at `base`, each bit chosen also by the bit of `expected` in its place as long as all agreed
+  /// so far.
   @inline(__always)
   mutating func matchedByte(_ base: Int, expected: Int) -> Int {
     var node = 1
@@ -145,8 +151,8 @@ struct RangeDecoder: ~Copyable, ~Escapable {
     return node &- 256
   }
 
-  /// One step of `matchedByte`: `agreeing` is 0x100 as long as all bits agreed, then 0; the expected bit has the same place in
-  /// `shifted`.
+  /// One step of `matchedByte`: `agreeing` is 0x100 as long as all bits agreed, then 0; the expected bit has the same
+  /// place in `shifted`.
   @inline(__always)
   private mutating func descendMatched(
     _ base: Int, _ node: Int, _ agreeing: inout Int, _ shifted: inout Int

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Undoes the x86 "branch/call/jump" filter, which XZ applies to kernels: the encoder replaced the relative targets of CALL
-// and JMP (opcodes E8 and E9) by absolute ones, so that calls of one function look alike.
+// Undoes the x86 "branch/call/jump" filter, which XZ applies to kernels: the encoder replaced the relative targets of
+// CALL and JMP (opcodes E8 and E9) by absolute ones, so that calls of one function look alike.
 
 /// The x86 branch filter of XZ (filter ID 0x04).
 enum X86BranchFilter {
@@ -11,8 +11,8 @@ enum X86BranchFilter {
   ///   - start: the address that the encoder took for the first byte.
   @inline(never)
   static func undo(_ bytes: inout MutableSpan<UInt8>, start: UInt32) {
-    // An operand is an address only if its top byte is a sign extension; and opcode bytes inside the operand of an earlier
-    // opcode make it doubtful. `doubts` has bit n - 1 set if the byte n before was an opcode left alone.
+    // An operand is an address only if its top byte is a sign extension; and opcode bytes inside the operand of an
+    // earlier opcode make it doubtful. `doubts` has bit n - 1 set if the byte n before was an opcode left alone.
     var doubts = 0
     var last = -8
     var position = 0

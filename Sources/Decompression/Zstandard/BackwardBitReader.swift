@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bits of Zstandard's entropy-coded streams (RFC 8878, 4.1): written forwards, read from the last byte back to the first.
+// Bits of Zstandard's entropy-coded streams (RFC 8878, 4.1): written forwards, read from the last byte back to the
+// first.
 
 /// A cursor that moves from a stream's end to its start.
 struct BackwardBitReader: ~Escapable {

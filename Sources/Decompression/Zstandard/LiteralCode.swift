@@ -110,8 +110,8 @@ struct LiteralCode {
   /// - Throws: `corrupt`.
   @inline(never)
   func decode(
-    _ stream: Span<UInt8>, _ halfwords: borrowing MutableSpan<UInt16>, into output: inout MutableSpan<UInt8>, at start: Int,
-    count: Int
+    _ stream: Span<UInt8>, _ halfwords: borrowing MutableSpan<UInt16>, into output: inout MutableSpan<UInt8>,
+    at start: Int, count: Int
   ) throws(DecompressionError) {
     let table = halfwords.span.extracting(first: ZstandardLayout.halfwordCount)
     guard table.count == ZstandardLayout.halfwordCount, longest > 0, start >= 0, count >= 0 else { throw .corrupt }
