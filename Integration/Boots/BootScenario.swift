@@ -27,6 +27,10 @@ public enum KernelImage: Sendable {
   case corrupt
   /// A sound ELF program that has no Xen notes.
   case withoutNotes
+  /// Debian's kernel out of its bzImage: a plain ELF file.
+  case elf
+  /// Debian's kernel with its payload compressed anew by the named program: gzip, lz4 or zstd (Debian uses xz).
+  case repacked(String)
 }
 
 /// How the boot has to end.

@@ -5,7 +5,7 @@
 
 extension BootScenario {
   /// Every boot of `./martlet test`.
-  public static let all = workloads + processors + memories + machines + loaders + endings + consoles + failures
+  public static let all = workloads + processors + memories + machines + loaders + payloads + options + endings + consoles + failures
 
   private static let workloads = [
     BootScenario("dom0-disk-network-load", scenario: "all") {
@@ -86,6 +86,26 @@ extension BootScenario {
     },
   ]
 
+  private static let payloads =
+    [BootScenario("kernel-elf", scenario: "shell") { $0.kernel = .elf }]
+    + ["gzip", "lz4", "zstd"].map { program in
+      BootScenario("kernel-\(program)", scenario: "shell") { $0.kernel = .repacked(program) }
+    }
+
+  private static let options = [
+    BootScenario("options-known", scenario: "shell") {
+      $0.cpus = 2
+      $0.hypervisorOptions =
+        "dom0_mem=min:256M,max:640M sync_console noreboot maxcpus=1 sched=credit spec-ctrl=no xpti=no smap=no smep=no"
+      $0.settings = ["cpus=1"]
+    },
+    BootScenario("options-unknown", scenario: "shell") {
+      $0.hypervisorOptions = "frobnicate=yes"
+      $0.onlyMartlet = true
+      $0.expected = ["frobnicate"]
+    },
+  ]
+
   private static let endings = [
     BootScenario("poweroff", scenario: "shell") { $0.mayReboot = true },
     BootScenario("reboot", scenario: "reboot") {
@@ -97,11 +117,16 @@ extension BootScenario {
       $0.timeout = 180
     },
     BootScenario("dom0-panic", scenario: "panic") {
-      $0.expected = ["MARTLET-TEST panic: crashing", "Kernel panic - not syncing: sysrq triggered crash", "Dom0 crashed",
-     ]
+      $0.expected = ["MARTLET-TEST panic: crashing", "Kernel panic - not syncing: sysrq triggered crash", "Dom0 crashed"]
       $0.forbidden = ["MARTLET-TEST panic: FAIL"]
       $0.ending = .machineStops
       $0.hasOwnEnding = true
+    },
+    BootScenario("dom0-panic-noreboot", scenario: "panic") {
+      $0.hypervisorOptions = "noreboot"
+      $0.expected = ["MARTLET-TEST panic: crashing", "Kernel panic - not syncing: sysrq triggered crash", "Dom0 crashed"]
+      $0.forbidden = ["MARTLET-TEST panic: FAIL"]
+      $0.ending = .machineStays
     },
   ]
 

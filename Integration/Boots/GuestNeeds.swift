@@ -22,5 +22,13 @@ public struct GuestNeeds: Sendable {
     return name.hasPrefix("smp-") ? GuestNeeds { $0.cpus = 2 } : GuestNeeds()
   }
 
-  private static let specials: [String: GuestNeeds] = [:]
+  private static let specials: [String: GuestNeeds] = [
+    // QEMU 7.2 gives `int n` through a closed gate a wrong error code, by which Xen cannot tell the vector.
+    "software-interrupt": GuestNeeds {
+      $0.expectedOnXen = ["GUEST software-interrupt: FAIL int 0x90: vector: expected 0x90, saw 0xd"]
+    },
+    "software-interrupt-kernel": GuestNeeds {
+      $0.expectedOnXen = ["GUEST software-interrupt-kernel: FAIL int 0x90: expected 0x90, saw 0xd"]
+    },
+  ]
 }

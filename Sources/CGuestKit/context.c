@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The start state of a second vCPU (vcpu_guest_context in arch-x86/xen.h). In C because Swift sees its arrays as tuples of
-// hundreds of members.
+// The start state of a second vCPU (vcpu_guest_context in arch-x86/xen.h). In C because Swift sees its arrays as
+// tuples of hundreds of members.
 
 #include "CGuestKit.h"
 

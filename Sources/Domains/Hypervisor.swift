@@ -22,6 +22,8 @@ public struct Hypervisor: ~Copyable, Anchored {
   public var cpus = InlineArray<128, Ref<PhysicalCPU>?>(repeating: nil)
   /// The PCI configuration ports: an access is two steps.
   public var configuration = Lock<PCIConfigurationPorts>(.interrupts, PCIConfigurationPorts())
+  /// The hypervisor's command line.
+  public var commandLine = PhysicalBytes(physical: 0, count: 0)
   /// How the machine ends.
   public var policy = EndPolicy()
   /// The time of day at system time zero, in nanoseconds since 1970.

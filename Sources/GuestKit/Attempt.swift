@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Trying an instruction that may fault. The bytes are written to a page of their own and called; whatever trap they raise
-// is recorded and the guest goes on after them. Bytes and not inline assembly, so that a test can make any instruction and
-// say exactly where it lies.
+// Trying an instruction that may fault. The bytes are written to a page of their own and called; whatever trap they
+// raise is recorded and the guest goes on after them. Bytes and not inline assembly, so that a test can make any
+// instruction and say exactly where it lies.
 
 import CGuestKit
 
@@ -10,7 +10,9 @@ private var codePage: UInt64 = 0
 
 /// What came of attempted code: the registers it left (as they were before if it faulted), and its fault.
 public struct Attempt {
+  /// Registers after the code, or as they were given when it faulted.
   public var registers: gk_registers
+  /// The trap that ended the code, nil when it returned.
   public var fault: Fault?
   /// Address of the first byte of the code.
   public var start: UInt64

@@ -20,7 +20,7 @@ public enum Console {
 
   /// Adds text.
   public static func put(_ text: StaticString) {
-    for index in 0..<text.utf8CodeUnitCount { unsafe put(text.utf8Start[index]) }
+    for index in 0..<text.utf8CodeUnitCount { put(byte(index, of: text)) }
   }
 
   /// Adds the NUL-terminated text at `address`, at most `limit` bytes of it.
@@ -64,8 +64,8 @@ public enum Console {
     buffer[used] = 10
     let length = used + 1
     used = 0
-    return unsafe withUnsafePointer(to: &buffer) { start in
-      hypercall(__HYPERVISOR_console_io, UInt64(CONSOLEIO_write), UInt64(length), UInt64(UInt(bitPattern: start)))
+    return withAddress(of: &buffer) { start in
+      hypercall(__HYPERVISOR_console_io, UInt64(CONSOLEIO_write), UInt64(length), start)
     }
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Event channels: the hypercall, the two-level bitmaps of the shared page, and the upcall. By default an upcall counts each
-// pending port and clears it; a guest may install its own handler.
+// Event channels: the hypercall, the two-level bitmaps of the shared page, and the upcall. By default an upcall counts
+// each pending port and clears it; a guest may install its own handler.
 
 import CGuestKit
 
@@ -12,6 +12,8 @@ public var upcallHandler: ((UInt64) -> Void)? = nil
 
 private var counts: InlineArray<256, UInt32> = InlineArray(repeating: 0)
 private var upcalls: UInt64 = 0
+/// The vCPU that each port is bound to: the bitmaps are shared, so each vCPU must leave the others' ports alone.
+private var owners: InlineArray<256, UInt8> = InlineArray(repeating: 0)
 
 /// Event channels.
 public enum Events {
@@ -30,10 +32,12 @@ public enum Events {
     hypercall(__HYPERVISOR_event_channel_op, command, &argument)
   }
 
+  /// EVTCHNOP_send.
   public static func send(_ port: UInt32) -> Int {
     var request = evtchn_send(port: port)
     return operate(EVTCHNOP_send, &request)
   }
+  /// EVTCHNOP_close.
   public static func close(_ port: UInt32) -> Int {
     var request = evtchn_close(port: port)
     return operate(EVTCHNOP_close, &request)
@@ -47,12 +51,14 @@ public enum Events {
   public static func bindVIRQ(_ virq: Int32, vcpu: UInt32 = 0) -> (result: Int, port: UInt32) {
     var request = evtchn_bind_virq(virq: UInt32(virq), vcpu: vcpu, port: 0)
     let result = operate(EVTCHNOP_bind_virq, &request)
+    if result == 0 { owners[Int(request.port & 255)] = UInt8(truncatingIfNeeded: vcpu) }
     return (result, request.port)
   }
   /// A port for interprocessor events to `vcpu`, or an error.
   public static func bindIPI(vcpu: UInt32) -> (result: Int, port: UInt32) {
     var request = evtchn_bind_ipi(vcpu: vcpu, port: 0)
     let result = operate(EVTCHNOP_bind_ipi, &request)
+    if result == 0 { owners[Int(request.port & 255)] = UInt8(truncatingIfNeeded: vcpu) }
     return (result, request.port)
   }
   /// A connected pair of ports, both of this domain.
@@ -78,12 +84,15 @@ public enum Events {
   public static func isPending(_ port: UInt32) -> Bool {
     Memory.load64(SharedInfo.pending + UInt64(port / 64) * 8) >> UInt64(port % 64) & 1 == 1
   }
+  /// Clears the pending bit.
   public static func clearPending(_ port: UInt32) {
     _ = gk_fetch_and64(SharedInfo.pending + UInt64(port / 64) * 8, ~(1 << UInt64(port % 64)))
   }
+  /// Sets the mask bit.
   public static func mask(_ port: UInt32) {
     _ = gk_fetch_or64(SharedInfo.mask + UInt64(port / 64) * 8, 1 << UInt64(port % 64))
   }
+  /// Clears the mask bit without looking for what waits.
   public static func unmask(_ port: UInt32) {
     _ = gk_fetch_and64(SharedInfo.mask + UInt64(port / 64) * 8, ~(1 << UInt64(port % 64)))
   }
@@ -96,6 +105,7 @@ public enum Events {
   }
   /// Keeps upcalls out on this vCPU.
   public static func disable() { Memory.store8(SharedInfo.vcpu(currentVCPU) + 1, 1) }
+  /// Whether upcalls are kept out on this vCPU.
   public static var areMasked: Bool { Memory.load8(SharedInfo.vcpu(currentVCPU) + 1) != 0 }
 
   /// Scans the two-level bitmaps as an upcall does.
@@ -112,9 +122,14 @@ public enum Events {
       let word = UInt64(selector.trailingZeroBitCount)
       selector &= selector &- 1
       while true {
-        let ready = Memory.load64(SharedInfo.pending + word * 8) & ~Memory.load64(SharedInfo.mask + word * 8)
+        var ready = Memory.load64(SharedInfo.pending + word * 8) & ~Memory.load64(SharedInfo.mask + word * 8)
+        var port = UInt32(word) * 64
+        while ready != 0 {
+          port = UInt32(word) * 64 + UInt32(ready.trailingZeroBitCount)
+          if owners[Int(port & 255)] == UInt8(truncatingIfNeeded: vcpu) { break }
+          ready &= ready &- 1
+        }
         if ready == 0 { break }
-        let port = UInt32(word) * 64 + UInt32(ready.trailingZeroBitCount)
         clearPending(port)
         if port < 256 { counts[Int(port)] &+= 1 }
         if let handler = eventHandler { handler(port, vcpu) }

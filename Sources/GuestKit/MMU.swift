@@ -6,10 +6,14 @@ import CGuestKit
 
 /// One entry of an mmuext_op list (struct mmuext_op: 32-bit command, two words).
 public struct ExtendedOperation {
+  /// MMUEXT_*.
   public var command: UInt64
+  /// arg1: a frame or a linear address.
   public var first: UInt64
+  /// arg2: a count, a bitmap pointer or a source frame.
   public var second: UInt64
 
+  /// One operation; what it does not use is 0.
   public init(_ command: Int32, _ first: UInt64 = 0, _ second: UInt64 = 0) {
     self.command = UInt64(command)
     self.first = first
@@ -24,8 +28,8 @@ public enum MMU {
     _ machineAddress: UInt64, _ value: UInt64, command: Int32 = MMU_NORMAL_PT_UPDATE, domain: UInt16 = selfDomain
   ) -> Int {
     var request = mmu_update(ptr: machineAddress | UInt64(command), val: value)
-    return unsafe withUnsafeMutablePointer(to: &request) { pointer in
-      hypercall(__HYPERVISOR_mmu_update, UInt64(UInt(bitPattern: pointer)), 1, 0, UInt64(domain))
+    return withAddress(of: &request) { address in
+      hypercall(__HYPERVISOR_mmu_update, address, 1, 0, UInt64(domain))
     }
   }
 
@@ -52,8 +56,8 @@ public enum MMU {
     _ command: Int32, _ first: UInt64 = 0, _ second: UInt64 = 0, domain: UInt16 = selfDomain
   ) -> Int {
     var operation = ExtendedOperation(command, first, second)
-    return unsafe withUnsafeMutablePointer(to: &operation) { pointer in
-      hypercall(__HYPERVISOR_mmuext_op, UInt64(UInt(bitPattern: pointer)), 1, 0, UInt64(domain))
+    return withAddress(of: &operation) { address in
+      hypercall(__HYPERVISOR_mmuext_op, address, 1, 0, UInt64(domain))
     }
   }
 

@@ -13,13 +13,21 @@ public let virtualBase: UInt64 = 0xffff_ffff_8000_0000
 
 /// Reads and writes at a virtual address that the caller knows to be mapped.
 public enum Memory {
+  /// One byte.
   public static func load8(_ address: UInt64) -> UInt8 { gk_load8(address) }
+  /// Two bytes.
   public static func load16(_ address: UInt64) -> UInt16 { gk_load16(address) }
+  /// Four bytes.
   public static func load32(_ address: UInt64) -> UInt32 { gk_load32(address) }
+  /// Eight bytes.
   public static func load64(_ address: UInt64) -> UInt64 { gk_load64(address) }
+  /// Writes one byte.
   public static func store8(_ address: UInt64, _ value: UInt8) { gk_store8(address, value) }
+  /// Writes two bytes.
   public static func store16(_ address: UInt64, _ value: UInt16) { gk_store16(address, value) }
+  /// Writes four bytes.
   public static func store32(_ address: UInt64, _ value: UInt32) { gk_store32(address, value) }
+  /// Writes eight bytes.
   public static func store64(_ address: UInt64, _ value: UInt64) { gk_store64(address, value) }
 
   /// Writes `value` to each of `count` consecutive 64-bit words.

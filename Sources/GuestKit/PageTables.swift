@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Page-table words, the way from a page to its machine frame and back, finding the entry that maps an address, and small
-// trees of tables for the low half of an address space.
+// Page-table words, the way from a page to its machine frame and back, finding the entry that maps an address, and
+// small trees of tables for the low half of an address space.
 
 import CGuestKit
 
 /// Bits of a page-table entry.
 public enum PageEntry {
+  /// P.
   public static let present: UInt64 = 1
+  /// R/W.
   public static let writable: UInt64 = 2
+  /// U/S.
   public static let user: UInt64 = 4
+  /// PWT.
   public static let writeThrough: UInt64 = 8
+  /// PCD.
   public static let cacheDisable: UInt64 = 16
+  /// A.
   public static let accessed: UInt64 = 32
+  /// D.
   public static let dirty: UInt64 = 64
+  /// PS in levels 2 to 4, PAT in level 1.
   public static let large: UInt64 = 128
+  /// G.
   public static let global: UInt64 = 256
+  /// NX.
   public static let noExecute: UInt64 = 1 << 63
   /// Present, user, accessed, dirty, writable: what Linux gives an upper-level entry.
   public static let table: UInt64 = 0x67
@@ -26,9 +36,13 @@ public enum PageEntry {
 
 /// Flush flags of update_va_mapping (UVMF_*).
 public enum Flush {
+  /// UVMF_NONE.
   public static let none: UInt64 = 0
+  /// UVMF_TLB_FLUSH.
   public static let all: UInt64 = 1
+  /// UVMF_INVLPG.
   public static let onePage: UInt64 = 2
+  /// UVMF_ALL.
   public static let allVCPUs: UInt64 = 4
 }
 
@@ -58,8 +72,10 @@ private var unmappedLeft: UInt64 = 0
 public struct EntryPlace {
   /// Virtual address of the table's page in the (read-only) initial mapping.
   public var table: UInt64
+  /// Entry number, 0 to 511.
   public var index: UInt64
 
+  /// The entry `index` of the table mapped at `table`.
   public init(table: UInt64, index: UInt64) {
     self.table = table
     self.index = index
@@ -69,6 +85,7 @@ public struct EntryPlace {
   public var machineAddress: UInt64 { Frames.machine(table) << 12 | index * 8 }
   /// Virtual address of the entry.
   public var address: UInt64 { table + index * 8 }
+  /// The entry as it is now.
   public var value: UInt64 { Memory.load64(address) }
 
   /// The entry of `level` (1 to 4) that maps `address` in the start-of-day tables.
@@ -87,9 +104,13 @@ public struct EntryPlace {
 
 /// Fresh tables L4 to L1 for addresses below 2 MiB * 512 around one 2 MiB region.
 public struct LowTables {
+  /// Virtual address of the L4 table.
   public var l4 = Pages.take()
+  /// Virtual address of the L3 table.
   public var l3 = Pages.take()
+  /// Virtual address of the L2 table.
   public var l2 = Pages.take()
+  /// Virtual address of the L1 table.
   public var l1 = Pages.take()
   /// The region that the L1 table covers.
   public let base: UInt64

@@ -9,21 +9,29 @@ import CGuestKit
 
 /// Why a guest failed.
 public struct Failure: Error {
+  /// What was compared.
   public var what: StaticString
+  /// The value wanted.
   public var expected: UInt64
+  /// The value found.
   public var seen: UInt64
   /// Whether the two numbers are signed, unsigned, or absent.
   public var kind: Kind
 
+  /// How the two numbers are printed.
   public enum Kind { case signed, unsigned, none }
 }
 
 /// One guest: a name, what it proves, and its body.
 public struct Guest {
+  /// What `test=` names.
   public let name: StaticString
+  /// One line for `test=list`.
   public let proves: StaticString
+  /// The checks; a throw is a FAIL.
   public let body: () throws(Failure) -> Void
 
+  /// A guest with its name, what it proves, and its checks.
   public init(_ name: StaticString, _ proves: StaticString, _ body: @escaping () throws(Failure) -> Void) {
     self.name = name
     self.proves = proves
@@ -32,7 +40,8 @@ public struct Guest {
 }
 
 /// Compares; the failure names both values.
-public func expect<Number: FixedWidthInteger>(_ what: StaticString, _ seen: Number, _ expected: Number) throws(Failure) {
+public func expect<Number: FixedWidthInteger>(_ what: StaticString, _ seen: Number, _ expected: Number) throws(Failure)
+{
   if seen != expected {
     throw Failure(
       what: what, expected: UInt64(truncatingIfNeeded: expected), seen: UInt64(truncatingIfNeeded: seen),
@@ -181,7 +190,7 @@ public enum Runner {
 }
 
 /// First Swift code: traps, shared page, every event channel masked. Then `main` of the executable runs.
-@c public func gk_boot() {
+@c(gk_boot) public func boot() {
   SharedInfo.map()
   Memory.fill(SharedInfo.mask, words: 64, with: ~0)
   Traps.installAll()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// start_info (xen.h): what the domain builder tells the guest. Read by offset, because Swift imports the 1024-byte command
-// line as a tuple.
+// start_info (xen.h): what the domain builder tells the guest. Read by offset, because Swift imports the 1024-byte
+// command line as a tuple.
 
 import CGuestKit
 
@@ -51,7 +51,7 @@ public enum StartInfo {
   /// Whether memory at `address` begins with `text`.
   public static func bytes(at address: UInt64, equal text: StaticString) -> Bool {
     for index in 0..<text.utf8CodeUnitCount {
-      if unsafe Memory.load8(address + UInt64(index)) != text.utf8Start[index] { return false }
+      if Memory.load8(address + UInt64(index)) != byte(index, of: text) { return false }
     }
     return true
   }
@@ -59,11 +59,13 @@ public enum StartInfo {
 
 /// Fields of the shared page (struct shared_info), mapped over a page of the image at boot.
 public enum SharedInfo {
+  /// Where the shared page is mapped.
   public static var address: UInt64 { gk_address_shared_info_page() }
   /// The virtual address of vcpu_info of `vcpu`.
   public static func vcpu(_ vcpu: UInt64) -> UInt64 { address + vcpu * 64 }
   /// evtchn_pending, evtchn_mask: bitmaps of 64 words.
   public static var pending: UInt64 { address + 2048 }
+  /// evtchn_mask.
   public static var mask: UInt64 { address + 2560 }
   /// wc_version and what follows.
   public static var wallClock: UInt64 { address + 3072 }

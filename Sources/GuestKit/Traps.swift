@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Traps as the guest receives them: the table given to the hypervisor (set_trap_table), the callbacks, and the one place
-// where all of them arrive. A guest either attempts an instruction (Attempt.swift), runs user mode (UserMode.swift), or
-// installs a handler here; any other trap ends it with FAIL.
+// Traps as the guest receives them: the table given to the hypervisor (set_trap_table), the callbacks, and the one
+// place where all of them arrive. A guest either attempts an instruction (Attempt.swift), runs user mode
+// (UserMode.swift), or installs a handler here; any other trap ends it with FAIL.
 
 import CGuestKit
 
@@ -11,31 +11,51 @@ public typealias TrapFrame = gk_frame
 
 /// Exception vectors of the architecture, and GuestKit's own numbers for the callbacks.
 public enum Vector {
+  /// #DE.
   public static let divideError: UInt64 = 0
+  /// #DB.
   public static let debug: UInt64 = 1
+  /// NMI.
   public static let nonMaskable: UInt64 = 2
+  /// #BP.
   public static let breakpoint: UInt64 = 3
+  /// #OF.
   public static let overflow: UInt64 = 4
+  /// #UD.
   public static let invalidOpcode: UInt64 = 6
+  /// #NM.
   public static let deviceNotAvailable: UInt64 = 7
+  /// #NP.
   public static let segmentNotPresent: UInt64 = 11
+  /// #SS.
   public static let stackFault: UInt64 = 12
+  /// #GP.
   public static let generalProtection: UInt64 = 13
+  /// #PF.
   public static let pageFault: UInt64 = 14
+  /// #AC.
   public static let alignmentCheck: UInt64 = 17
+  /// The syscall callback.
   public static let syscall = UInt64(GK_VECTOR_SYSCALL)
+  /// The event callback.
   public static let event = UInt64(GK_VECTOR_EVENT)
+  /// The failsafe callback.
   public static let failsafe = UInt64(GK_VECTOR_FAILSAFE)
+  /// The NMI callback.
   public static let nmiCallback = UInt64(GK_VECTOR_NMI)
 }
 
 /// A fault as an attempt or user mode saw it.
 public struct Fault {
+  /// Exception vector, or one of GuestKit's numbers in `Vector`.
   public var vector: UInt64
+  /// Error code, 0 for vectors without one.
   public var error: UInt64
   /// The saved instruction pointer.
   public var rip: UInt64
+  /// The saved flags; IF tells whether events were enabled.
   public var rflags: UInt64
+  /// The saved code selector; its low bits are 0 for the guest's kernel and 3 for user mode.
   public var cs: UInt64
   /// arch.cr2 of vcpu_info at the time.
   public var address: UInt64
@@ -54,7 +74,8 @@ var lastFault: Fault? = nil
 public enum Traps {
   /// Registers one vector (struct trap_info). `level` is the most privileged ring that may use it by `int n`.
   @discardableResult
-  public static func install(_ vector: UInt8, level: UInt8 = 0, masksEvents: Bool = false, address: UInt64? = nil) -> Int
+  public static func install(_ vector: UInt8, level: UInt8 = 0, masksEvents: Bool = false, address: UInt64? = nil)
+    -> Int
   {
     let table = tablePage()
     write(table, vector, level: level | (masksEvents ? 4 : 0), address: address ?? stub(vector))
@@ -63,7 +84,9 @@ public enum Traps {
   }
 
   /// The address of GuestKit's entry for `vector`.
-  public static func stub(_ vector: UInt8) -> UInt64 { gk_address_trap_stubs() + UInt64(vector) * UInt64(GK_STUB_BYTES) }
+  public static func stub(_ vector: UInt8) -> UInt64 {
+    gk_address_trap_stubs() + UInt64(vector) * UInt64(GK_STUB_BYTES)
+  }
 
   static func installAll() {
     let table = tablePage()
@@ -93,7 +116,8 @@ private var trapTablePage: UInt64 = 0
 public var currentVCPU: UInt64 { (gk_rsp() - gk_address_stacks()) / UInt64(GK_STACK_BYTES) }
 
 /// Every trap and callback arrives here from entry.S. Returns whether user mode gives way to the code that ran it.
-@c public func gk_trap(_ pointer: UnsafeMutablePointer<gk_frame>) -> Bool {
+@c(gk_trap) public func takeTrap(_ pointer: UnsafeMutablePointer<gk_frame>) -> Bool {
+  // SAFETY: 1. entry.S passes the frame that it has just pushed; nobody else knows it, and it stays until we return.
   var frame = unsafe pointer.pointee
   let vcpu = currentVCPU
   let fault = Fault(
@@ -112,6 +136,7 @@ public var currentVCPU: UInt64 { (gk_rsp() - gk_address_stacks()) / UInt64(GK_ST
   }
   let attempted = vcpu == 0 && gk_recovery_target != 0
   if attempted, let handler = attemptHandler, handler(&frame) {
+    // SAFETY: 1. As above.
     unsafe pointer.pointee = frame
     return false
   }
@@ -121,10 +146,12 @@ public var currentVCPU: UInt64 { (gk_rsp() - gk_address_stacks()) / UInt64(GK_ST
     gk_recovery_target = 0
     // The attempt restores its own stack; its flags must not keep a trap flag alive.
     frame.rflags &= ~0x4_0100
+    // SAFETY: 1. As above.
     unsafe pointer.pointee = frame
     return false
   }
   if let handler = trapHandler, handler(&frame) {
+    // SAFETY: 1. As above.
     unsafe pointer.pointee = frame
     return false
   }

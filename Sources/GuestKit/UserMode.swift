@@ -9,13 +9,18 @@ import CGuestKit
 public struct UserSpace {
   /// Where the program, its stack and its read-only data page are mapped in user mode.
   public static let code: UInt64 = 0x40_0000
+  /// The stack page.
   public static let stack: UInt64 = 0x40_1000
+  /// The read-only page.
   public static let readOnly: UInt64 = 0x40_2000
 
+  /// The tables of user mode.
   public var tables: LowTables
   /// The same pages as the kernel sees them.
   public var codePage: UInt64
+  /// The stack page in the kernel's mapping.
   public var stackPage: UInt64
+  /// The read-only page in the kernel's mapping.
   public var readOnlyPage: UInt64
 
   /// Builds and pins the tables, makes them the user base pointer, and writes the program.

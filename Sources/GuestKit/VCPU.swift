@@ -10,8 +10,8 @@ private var secondaryBody: ((UInt64) -> Void)? = nil
 public enum VCPU {
   /// VCPUOP_* with an argument structure of vcpu.h.
   public static func operate<Argument>(_ command: Int32, _ vcpu: UInt64, _ argument: inout Argument) -> Int {
-    unsafe withUnsafeMutablePointer(to: &argument) { pointer in
-      hypercall(__HYPERVISOR_vcpu_op, UInt64(command), vcpu, UInt64(UInt(bitPattern: pointer)))
+    withAddress(of: &argument) { address in
+      hypercall(__HYPERVISOR_vcpu_op, UInt64(command), vcpu, address)
     }
   }
   /// VCPUOP_* without an argument.
@@ -21,7 +21,6 @@ public enum VCPU {
 
   /// VCPUOP_initialise with GuestKit's entries and this address space.
   public static func initialise(_ vcpu: UInt64, running body: @escaping (UInt64) -> Void) -> Int {
-    secondaryBody = body
     let context = Pages.take(2)
     let stack = gk_address_stacks() + vcpu * UInt64(GK_STACK_BYTES)
     let top = stack + UInt64(GK_STACK_BYTES) - 8
@@ -30,7 +29,9 @@ public enum VCPU {
       gk_start(
         rip: gk_address_secondary_entry(), rsp: top + 8, rdi: vcpu,
         cr3: Frames.machine(StartInfo.pageTableBase) << 12, trap_stack: stack + UInt64(GK_STACK_BYTES) / 2))
-    return hypercall(__HYPERVISOR_vcpu_op, UInt64(VCPUOP_initialise), vcpu, context)
+    let result = hypercall(__HYPERVISOR_vcpu_op, UInt64(VCPUOP_initialise), vcpu, context)
+    if result == 0 { secondaryBody = body }
+    return result
   }
 
   /// Waits until `condition` holds; false after `limit` nanoseconds.
@@ -45,7 +46,7 @@ public enum VCPU {
 }
 
 /// First Swift code of a further vCPU; takes it down when its body returns.
-@c public func gk_secondary(_ vcpu: UInt64) {
+@c(gk_secondary) public func startSecondary(_ vcpu: UInt64) {
   if let body = secondaryBody { body(vcpu) }
   while true { hypercall(__HYPERVISOR_vcpu_op, UInt64(VCPUOP_down), vcpu, 0) }
 }

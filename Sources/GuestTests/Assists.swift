@@ -8,7 +8,8 @@ import GuestKit
 /// vm-assist: enable and disable.
 func assists() -> Guest {
   Guest("vm-assist", "vm_assist switches known types and refuses the rest") { () throws(Failure) in
-    for type in [VMASST_TYPE_4gb_segments, VMASST_TYPE_4gb_segments_notify, VMASST_TYPE_writable_pagetables,
+    for type in [
+      VMASST_TYPE_4gb_segments, VMASST_TYPE_4gb_segments_notify, VMASST_TYPE_writable_pagetables,
       VMASST_TYPE_pae_extended_cr3, VMASST_TYPE_architectural_iopl, VMASST_TYPE_runstate_update_flag,
       VMASST_TYPE_m2p_strict,
     ] {

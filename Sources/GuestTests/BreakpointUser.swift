@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// int3 by user mode through a level 3 gate. What a level 0 gate does is not asked here: Xen delivers it all the same (see
-// docs/guests.md), the architecture would refuse it.
+// int3 by user mode through a level 3 gate. What a level 0 gate does is not asked here: Xen delivers it all the same
+// (see docs/guests.md), the architecture would refuse it.
 
 import GuestKit
 

@@ -9,7 +9,8 @@ import GuestKit
 func callbackOperations() -> Guest {
   Guest("callback-op", "callbacks can be registered, some removed, unknown ones refused") { () throws(Failure) in
     let entry = gk_address_trap_stubs() + 200 * 16
-    for type in [CALLBACKTYPE_failsafe, CALLBACKTYPE_syscall, CALLBACKTYPE_nmi, CALLBACKTYPE_sysenter,
+    for type in [
+      CALLBACKTYPE_failsafe, CALLBACKTYPE_syscall, CALLBACKTYPE_nmi, CALLBACKTYPE_sysenter,
       CALLBACKTYPE_syscall32, CALLBACKTYPE_event,
     ] {
       try expect("register", Callbacks.register(type, address: entry), 0)
@@ -21,8 +22,11 @@ func callbackOperations() -> Guest {
     try expect("remove event", Callbacks.unregister(CALLBACKTYPE_event), ErrorCode.invalid)
     try expect("remove failsafe", Callbacks.unregister(CALLBACKTYPE_failsafe), ErrorCode.invalid)
     try expect("remove syscall", Callbacks.unregister(CALLBACKTYPE_syscall), ErrorCode.invalid)
-    try expect("set_callbacks", hypercall(
-      __HYPERVISOR_set_callbacks, gk_address_event_entry(), gk_address_failsafe_entry(), gk_address_syscall_entry()), 0)
+    try expect(
+      "set_callbacks",
+      hypercall(
+        __HYPERVISOR_set_callbacks, gk_address_event_entry(), gk_address_failsafe_entry(), gk_address_syscall_entry()),
+      0)
     let loop = try Events.loop()
     Events.unmask(loop.listener)
     Events.enable()

@@ -30,7 +30,8 @@ func eventFIFO() -> Guest {
     initialise.control_gfn = Frames.machine(control)
     initialise.vcpu = 0
     initialise.offset = 4090
-    try expect("control block over the page's end", Events.operate(EVTCHNOP_init_control, &initialise), ErrorCode.invalid)
+    try expect(
+      "control block over the page's end", Events.operate(EVTCHNOP_init_control, &initialise), ErrorCode.invalid)
     initialise.offset = 0
     initialise.vcpu = 99
     try expect("vCPU that is not there", Events.operate(EVTCHNOP_init_control, &initialise), ErrorCode.noEntry)

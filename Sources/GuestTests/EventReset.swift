@@ -16,6 +16,7 @@ func eventReset() -> Guest {
     try expect("listener is closed", Events.status(loop.listener).status, UInt32(EVTCHNSTAT_closed))
     try expect("connected is closed", Events.status(loop.connected).status, UInt32(EVTCHNSTAT_closed))
     let again = try Events.loop()
-    try expect("the lowest port is given out again", min(again.listener, again.connected), min(loop.listener, loop.connected))
+    try expect(
+      "the lowest port is given out again", min(again.listener, again.connected), min(loop.listener, loop.connected))
   }
 }

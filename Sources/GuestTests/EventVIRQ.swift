@@ -7,7 +7,8 @@ import GuestKit
 
 /// event-virq: bind twice refused, unknown refused, status, IPI to oneself, bind_vcpu rules.
 func eventVIRQ() -> Guest {
-  Guest("event-virq", "bind_virq and bind_ipi: once, known ones only; an IPI to oneself arrives") { () throws(Failure) in
+  Guest("event-virq", "bind_virq and bind_ipi: once, known ones only; an IPI to oneself arrives") {
+    () throws(Failure) in
     let timer = Events.bindVIRQ(VIRQ_TIMER)
     try expect("bind VIRQ_TIMER", timer.result, 0)
     let status = Events.status(timer.port)

@@ -8,7 +8,8 @@ import GuestKit
 
 /// page-fault-kernel: read, write, execute; absent and present.
 func pageFaultKernel() -> Guest {
-  Guest("page-fault-kernel", "kernel page faults have CR2 in vcpu_info and the right error code") { () throws(Failure) in
+  Guest("page-fault-kernel", "kernel page faults have CR2 in vcpu_info and the right error code") {
+    () throws(Failure) in
     let absent: UInt64 = 0x1234_5678
     let read = attemptLoad(absent)
     try expectFault("read of an absent page", read, Vector.pageFault, error: 0)

@@ -27,6 +27,7 @@ func refuseLevel() -> Guest {
       }
     }
     try expect("base pointer to an L3", MMU.extended(MMUEXT_NEW_BASEPTR, Frames.machine(tables.l3)), ErrorCode.invalid)
-    try expect("user base to an L1", MMU.extended(MMUEXT_NEW_USER_BASEPTR, Frames.machine(tables.l1)), ErrorCode.invalid)
+    try expect(
+      "user base to an L1", MMU.extended(MMUEXT_NEW_USER_BASEPTR, Frames.machine(tables.l1)), ErrorCode.invalid)
   }
 }

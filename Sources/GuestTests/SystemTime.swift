@@ -19,7 +19,8 @@ func systemTime() -> Guest {
     try expect("version is even", Memory.load32(info) & 1, 0)
     try require("scale is set", Memory.load32(info + 24) != 0)
     // The wall clock at boot: after 2020, before 2100.
-    let seconds = UInt64(Memory.load32(SharedInfo.wallClock + 4)) | UInt64(Memory.load32(SharedInfo.wallClock + 12)) << 32
+    let seconds =
+      UInt64(Memory.load32(SharedInfo.wallClock + 4)) | UInt64(Memory.load32(SharedInfo.wallClock + 12)) << 32
     try require("wall clock after 2020", seconds > 1_577_836_800)
     try require("wall clock before 2100", seconds < 4_102_444_800)
     try require("nanoseconds below a second", Memory.load32(SharedInfo.wallClock + 8) < 1_000_000_000)

@@ -24,6 +24,7 @@ func timers() -> Guest {
     try expect("set_timer_op", Timer.set(due), 0)
     try require("it fires", Events.wait(timer.port))
     try require("not before its time", Time.system() >= due)
+    note("microseconds late", Int((Time.system() - due) / 1000))
 
     Events.resetCounts()
     due = Time.system() + 5_000_000

@@ -6,7 +6,8 @@ import GuestKit
 
 /// trap-event-mask: TI flag bit 2 sets evtchn_upcall_mask for the handler; without it the mask stays.
 func trapEventMask() -> Guest {
-  Guest("trap-event-mask", "trap_info flag bit 2 masks events for the handler, and iret restores") { () throws(Failure) in
+  Guest("trap-event-mask", "trap_info flag bit 2 masks events for the handler, and iret restores") {
+    () throws(Failure) in
     try expect("install #UD without masking", Traps.install(6), 0)
     Events.enable()
     let plain = attempt([0x0f, 0x0b])

@@ -9,7 +9,8 @@ func generalProtectionTrap() -> Guest {
   Guest("trap-general-protection", "#GP carries the selector as its error code, or 0") { () throws(Failure) in
     // mov es, eax with a selector beyond the descriptor table
     try expectFault("bad selector", attempt([0x8e, 0xc0], rax: 0x1238), Vector.generalProtection, error: 0x1238)
-    try expectFault("bad selector at offset 1", attempt([0x90, 0x8e, 0xc0], rax: 0x4568), Vector.generalProtection,
+    try expectFault(
+      "bad selector at offset 1", attempt([0x90, 0x8e, 0xc0], rax: 0x4568), Vector.generalProtection,
       error: 0x4568, offset: 1)
     try expectFault("load at a non-canonical address", attemptLoad(0x8000_0000_0000_0000), Vector.generalProtection)
     // lgdt [rdi], lidt [rdi], ltr ax, hlt

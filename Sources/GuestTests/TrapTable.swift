@@ -10,7 +10,8 @@ func trapTable() -> Guest {
   Guest("trap-table", "set_trap_table replaces entries and refuses a bad pointer") { () throws(Failure) in
     try expect("pointer to nothing", hypercall(__HYPERVISOR_set_trap_table, 0x1000), ErrorCode.badAddress)
     try expect(
-      "pointer into the hypervisor", hypercall(__HYPERVISOR_set_trap_table, 0xffff_8300_0000_0000), ErrorCode.badAddress)
+      "pointer into the hypervisor", hypercall(__HYPERVISOR_set_trap_table, 0xffff_8300_0000_0000), ErrorCode.badAddress
+    )
     // Send #UD to the entry of vector 40: the frame must say 40.
     try expect("install", Traps.install(6, address: Traps.stub(40)), 0)
     try expectFault("ud2 by another entry", attempt([0x0f, 0x0b]), 40)

@@ -16,7 +16,8 @@ func unknownHypercalls() -> Guest {
       try expect("number beyond the table", raw, ErrorCode.noSystemCall)
     }
     let argument = Request()
-    for number in [__HYPERVISOR_memory_op, __HYPERVISOR_vcpu_op, __HYPERVISOR_physdev_op, __HYPERVISOR_grant_table_op,
+    for number in [
+      __HYPERVISOR_memory_op, __HYPERVISOR_vcpu_op, __HYPERVISOR_physdev_op, __HYPERVISOR_grant_table_op,
       __HYPERVISOR_callback_op, __HYPERVISOR_nmi_op, __HYPERVISOR_platform_op, __HYPERVISOR_vm_assist,
       __HYPERVISOR_hvm_op, __HYPERVISOR_sysctl, __HYPERVISOR_domctl, __HYPERVISOR_xsm_op,
     ] {

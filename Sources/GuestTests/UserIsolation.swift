@@ -7,7 +7,8 @@ import GuestKit
 
 /// user-isolation: reads of the kernel and the hypervisor fault in user mode.
 func userIsolation() -> Guest {
-  Guest("user-isolation", "user mode reaches neither the kernel's mappings nor the hypervisor's") { () throws(Failure) in
+  Guest("user-isolation", "user mode reaches neither the kernel's mappings nor the hypervisor's") {
+    () throws(Failure) in
     // mov rax, [rdi]; ud2
     let space = UserSpace([0x48, 0x8b, 0x07, 0x0f, 0x0b])
     let kernel = gk_address_pool()

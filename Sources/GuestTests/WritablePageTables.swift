@@ -58,6 +58,7 @@ func writablePageTables() -> Guest {
     try expect("nothing was written", place.value, 0)
     // Only L1 tables are emulated.
     let directory = EntryPlace.find(window, level: 2)
-    try expectFault("write of an L2 entry", attemptStore(directory.address, directory.value), Vector.pageFault, error: 3)
+    try expectFault(
+      "write of an L2 entry", attemptStore(directory.address, directory.value), Vector.pageFault, error: 3)
   }
 }

@@ -38,6 +38,8 @@ public struct BVTEntity: BitwiseCopyable, Sendable {
   var membership = Membership.detached
   /// Whether it is queued because it woke, and so goes before preempted entities of the same effective time.
   var isWoken = false
+  /// Whether its hard affinity no longer has the CPU of its queue.
+  var isMisplaced = false
   /// The order of queueing among entities of the same effective time.
   var ticket: UInt64 = 0
 

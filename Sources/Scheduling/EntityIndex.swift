@@ -4,7 +4,7 @@
 // `BVTEntity` inside its own vCPU record and hands the queue a store, so that no scheduling operation ever allocates.
 
 /// A small handle for one schedulable entity (a vCPU), chosen by the caller; only the store gives it a meaning.
-public struct EntityIndex: Hashable, BitwiseCopyable, Sendable {
+public struct EntityIndex: Equatable, BitwiseCopyable, Sendable {
   /// The caller's number for the entity. `UInt32.max` is reserved for `none`.
   public let rawValue: UInt32
 

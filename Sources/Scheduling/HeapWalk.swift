@@ -32,3 +32,20 @@ struct HeapWalk<Order: HeapOrder> {
     position = .none
   }
 }
+
+extension RunQueue {
+  /// Calls `body` for every queued entity (not the current, not parked ones), in no particular order; for a debug key.
+  public func forEachQueued<Store: EntityStore & ~Copyable & ~Escapable>(
+    in store: borrowing Store, _ body: (EntityIndex) -> Void
+  ) {
+    var walk = HeapWalk(byActualTime)
+    while walk.position != .none {
+      body(walk.position)
+      walk.advance(in: store)
+    }
+  }
+
+  /// Some queued or parked entity, `nil` when there is none: withdraw it, and again, to empty the queue of a CPU that
+  /// goes offline.
+  public var anyWaiting: EntityIndex? { byActualTime.root.ifPresent ?? parked.head.ifPresent }
+}

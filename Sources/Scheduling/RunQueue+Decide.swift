@@ -59,11 +59,12 @@ extension RunQueue {
     case keep, requeue, park, leave, displace
   }
 
+  @inline(__always)
   private func verdict<Store: EntityStore & ~Copyable & ~Escapable>(
     on index: EntityIndex, in store: inout Store
   ) -> Verdict {
     guard store[index].account.state == .running else { return .leave }
-    guard store[index].hardAffinity.contains(cpu) else { return .displace }
+    if store[index].isMisplaced { return .displace }
     if store[index].cap.isExhausted { return .park }
     let other = best(in: &store)
     guard other != .none else { return .keep }

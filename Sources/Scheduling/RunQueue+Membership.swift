@@ -17,6 +17,7 @@ extension RunQueue {
     store[index].actual = virtualTime.advanced(by: store[index].actual.rawValue)
     store[index].cpu = UInt16(truncatingIfNeeded: cpu)
     store[index].admittedAt = now
+    store[index].isMisplaced = !store[index].hardAffinity.contains(cpu)
     guard store[index].isRunnable else {
       store[index].membership = .asleep
       return .none
@@ -28,6 +29,9 @@ extension RunQueue {
   ///
   /// Returns `false`, with nothing changed, when it is not this queue's, is current, or was switched away from and its
   /// registers are not saved yet. The current entity leaves by a decision: see `setAffinity` and `sleep`.
+  ///
+  /// A wake does nothing while the entity is in no queue. Whoever moves a sleeping entity therefore looks, after admitting
+  /// it, whether something has come for it meanwhile, and wakes it.
   public mutating func withdraw<Store: EntityStore & ~Copyable & ~Escapable>(
     _ index: EntityIndex, in store: inout Store, now: UInt64
   ) -> Bool {

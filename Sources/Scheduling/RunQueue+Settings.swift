@@ -97,7 +97,8 @@ extension RunQueue {
     guard holds(index, in: &store) else { return false }
     store[index].hardAffinity = hard
     store[index].softAffinity = soft
-    return !hard.contains(cpu)
+    store[index].isMisplaced = !hard.contains(cpu)
+    return store[index].isMisplaced
   }
 
   /// Sets the allowance and the longest slice, as `xl sched-credit2 -r` does for a whole pool; the window for caps stays.

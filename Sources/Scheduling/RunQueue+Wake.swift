@@ -6,7 +6,8 @@
 public enum WakeOutcome: Equatable, BitwiseCopyable, Sendable {
   /// Nothing: the present slice and its timer stand.
   case none
-  /// Bring the timer forward to this system time in nanoseconds (now the queue's `sliceEnd`), then decide.
+  /// Bring the timer forward to this system time in nanoseconds (now the queue's `sliceEnd`) and decide when it fires; on
+  /// another CPU, interrupt it: a decision then sets the timer.
   case rearm(at: UInt64)
   /// Decide now (on another CPU: interrupt it).
   case reschedule
@@ -61,8 +62,8 @@ extension RunQueue {
     let lead = store[currentIndex].effective.distance(from: store[index].effective)
     let allowance = Int64(clamping: currentAllowance)
     if lead >= allowance { return .reschedule }
-    // Both are far below 2^62: an allowance is at most 2^38, a lead a few slices and a loan.
-    let missing = UInt64(allowance &- lead)
+    // The lead is the smaller one, so their distance fits 64 bits without a sign.
+    let missing = UInt64(bitPattern: allowance &- lead)
     let wait = min(VirtualRate.real(virtual: missing, weight: store[currentIndex].weight), parameters.maximumSlice)
     let (end, overflow) = now.addingReportingOverflow(wait)
     return rearm(at: overflow ? UInt64.max : end)

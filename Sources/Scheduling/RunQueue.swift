@@ -59,7 +59,8 @@ public struct RunQueue: ~Copyable {
     if let least { virtualTime = virtualTime.orLater(least) }
   }
 
-  /// The queued entity that goes first, `none` when none is queued.
+  /// The queued entity that goes first, `none` when none is queued. Inlined, because a call would copy the queue.
+  @inline(__always)
   func best<Store: EntityStore & ~Copyable & ~Escapable>(in store: inout Store) -> EntityIndex {
     let plain = byActualTime.root
     let borrower = byEffectiveTime.root

@@ -44,8 +44,9 @@ public enum VirtualRate {
 
   /// Virtual time for `elapsed` nanoseconds run at `weight`, with the fraction carried in `remainder` (below the weight).
   static func virtual(elapsed: UInt64, weight: UInt16, remainder: inout UInt16) -> UInt64 {
-    let weight = UInt64(max(1, weight))
     let elapsed = min(elapsed, longestCharge)
+    if weight == defaultWeight { return elapsed }  // Spares the division; the remainder stays what it was.
+    let weight = UInt64(max(1, weight))
     // At most 2^54 * 2^8 + 2^16: fits. The new remainder is below the weight, so below 2^16.
     let scaled = (elapsed &<< 8) &+ UInt64(remainder)
     let quotient = scaled / weight

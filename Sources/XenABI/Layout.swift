@@ -25,3 +25,40 @@ public enum VCPUInfoLayout {
   @inlinable public static var cr2: Int { Int(OFFSET_vcpu_info_cr2) }
   @inlinable public static var time: Int { Int(OFFSET_vcpu_info_time) }
 }
+
+/// Offsets in `struct vcpu_guest_context` (xen/arch-x86/xen.h).
+public enum VCPUContextLayout {
+  @inlinable public static var flags: Int { Int(OFFSET_vcpu_guest_context_flags) }
+  @inlinable public static var userRegisters: Int { Int(OFFSET_vcpu_guest_context_user_regs) }
+  @inlinable public static var traps: Int { Int(OFFSET_vcpu_guest_context_trap_ctxt) }
+  @inlinable public static var ldtBase: Int { Int(OFFSET_vcpu_guest_context_ldt_base) }
+  @inlinable public static var ldtEntries: Int { Int(OFFSET_vcpu_guest_context_ldt_ents) }
+  @inlinable public static var gdtFrames: Int { Int(OFFSET_vcpu_guest_context_gdt_frames) }
+  @inlinable public static var gdtEntries: Int { Int(OFFSET_vcpu_guest_context_gdt_ents) }
+  @inlinable public static var kernelStackSegment: Int { Int(OFFSET_vcpu_guest_context_kernel_ss) }
+  @inlinable public static var kernelStackPointer: Int { Int(OFFSET_vcpu_guest_context_kernel_sp) }
+  @inlinable public static var control: Int { Int(OFFSET_vcpu_guest_context_ctrlreg) }
+  @inlinable public static var debug: Int { Int(OFFSET_vcpu_guest_context_debugreg) }
+  @inlinable public static var eventCallback: Int { Int(OFFSET_vcpu_guest_context_event_callback_eip) }
+  @inlinable public static var failsafeCallback: Int { Int(OFFSET_vcpu_guest_context_failsafe_callback_eip) }
+  @inlinable public static var syscallCallback: Int { Int(OFFSET_vcpu_guest_context_syscall_callback_eip) }
+  @inlinable public static var assists: Int { Int(OFFSET_vcpu_guest_context_vm_assist) }
+  @inlinable public static var fsBase: Int { Int(OFFSET_vcpu_guest_context_fs_base) }
+  @inlinable public static var gsBaseKernel: Int { Int(OFFSET_vcpu_guest_context_gs_base_kernel) }
+  @inlinable public static var gsBaseUser: Int { Int(OFFSET_vcpu_guest_context_gs_base_user) }
+}
+
+/// Offsets in `struct start_info` (xen/xen.h).
+public enum StartInfoLayout {
+  @inlinable public static var pages: Int { Int(OFFSET_start_info_nr_pages) }
+  @inlinable public static var sharedInfo: Int { Int(OFFSET_start_info_shared_info) }
+  @inlinable public static var flags: Int { Int(OFFSET_start_info_flags) }
+  @inlinable public static var tableBase: Int { Int(OFFSET_start_info_pt_base) }
+  @inlinable public static var tableFrames: Int { Int(OFFSET_start_info_nr_pt_frames) }
+  @inlinable public static var list: Int { Int(OFFSET_start_info_mfn_list) }
+  @inlinable public static var moduleStart: Int { Int(OFFSET_start_info_mod_start) }
+  @inlinable public static var moduleLength: Int { Int(OFFSET_start_info_mod_len) }
+  @inlinable public static var commandLine: Int { Int(OFFSET_start_info_cmd_line) }
+  @inlinable public static var firstListFrame: Int { Int(OFFSET_start_info_first_p2m_pfn) }
+  @inlinable public static var listFrames: Int { Int(OFFSET_start_info_nr_p2m_frames) }
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory instructions: what is decoded, where the operand lies (segments, wrap-around, 16-bit forms: what the comparison
-// with the processor in long mode cannot reach), and what is refused.
+// Memory instructions: what is decoded, where the operand lies (segments, wrap-around, 16-bit forms: what the
+// comparison with the processor in long mode cannot reach), and what is refused.
 
 import Testing
 
@@ -36,19 +36,35 @@ private func numbered() -> GeneralRegisters {
       Row(text: "88 27", operation: .store, size: .byte, other: .register(.init(.rax, isHighByte: true)), writes: true),
       Row(text: "40 88 27", operation: .store, size: .byte, other: .register(.init(.rsp)), writes: true),
       Row(text: "66 44 8b 07", operation: .load, size: .word, other: .register(.init(.r8)), writes: false),
+      // REX counts only right before the opcode.
+      Row(text: "4c 66 89 07", operation: .store, size: .word, other: .register(.init(.rax)), writes: true),
       Row(text: "48 c7 07 ff ff ff ff", operation: .store, size: .quadword, other: .immediate(.max), writes: true),
       Row(text: "c6 07 80", operation: .store, size: .byte, other: .immediate(0xffff_ffff_ffff_ff80), writes: true),
-      Row(text: "f0 48 0f ba 37 3f", operation: .bitTestReset, size: .quadword, other: .immediate(0x3f), writes: true, locked: true),
-      Row(text: "f0 48 0f b3 0f", operation: .bitTestReset, size: .quadword, other: .register(.init(.rcx)), writes: true, locked: true),
+      Row(
+        text: "f0 48 0f ba 37 3f", operation: .bitTestReset, size: .quadword, other: .immediate(0x3f), writes: true,
+        locked: true),
+      Row(
+        text: "f0 48 0f b3 0f", operation: .bitTestReset, size: .quadword, other: .register(.init(.rcx)), writes: true,
+        locked: true),
       Row(text: "0f a3 0f", operation: .bitTest, size: .doubleword, other: .register(.init(.rcx)), writes: false),
-      Row(text: "f0 48 21 07", operation: .and, size: .quadword, other: .register(.init(.rax)), writes: true, locked: true),
+      Row(
+        text: "f0 48 21 07", operation: .and, size: .quadword, other: .register(.init(.rax)), writes: true, locked: true
+      ),
       Row(text: "48 23 07", operation: .and, size: .quadword, other: .register(.init(.rax)), writes: false),
       Row(text: "48 83 0f fe", operation: .or, size: .quadword, other: .immediate(.max - 1), writes: true),
       Row(text: "48 83 3f 01", operation: .compare, size: .quadword, other: .immediate(1), writes: false),
-      Row(text: "87 07", operation: .exchange, size: .doubleword, other: .register(.init(.rax)), writes: true, locked: true),
-      Row(text: "f0 48 0f b1 0f", operation: .compareExchange, size: .quadword, other: .register(.init(.rcx)), writes: true, locked: true),
-      Row(text: "f0 0f c7 0f", operation: .compareExchangePair, size: .quadword, other: .none, writes: true, locked: true),
-      Row(text: "f0 48 0f c7 0f", operation: .compareExchangePair, size: .doubleQuadword, other: .none, writes: true, locked: true),
+      Row(
+        text: "87 07", operation: .exchange, size: .doubleword, other: .register(.init(.rax)), writes: true,
+        locked: true),
+      Row(
+        text: "f0 48 0f b1 0f", operation: .compareExchange, size: .quadword, other: .register(.init(.rcx)),
+        writes: true, locked: true),
+      Row(
+        text: "f0 0f c7 0f", operation: .compareExchangePair, size: .quadword, other: .none, writes: true,
+        locked: true),
+      Row(
+        text: "f0 48 0f c7 0f", operation: .compareExchangePair, size: .doubleQuadword, other: .none, writes: true,
+        locked: true),
       Row(text: "48 0f c3 07", operation: .store, size: .quadword, other: .register(.init(.rax)), writes: true),
       Row(text: "f7 07 01 00 00 00", operation: .test, size: .doubleword, other: .immediate(1), writes: false),
       Row(text: "48 ff 0f", operation: .decrement, size: .quadword, other: .none, writes: true),

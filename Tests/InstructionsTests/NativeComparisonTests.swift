@@ -157,7 +157,9 @@ private func chooseRegisters(
       trial.registers.write(word(at, min(Int(instruction.size.byteCount), 8)), to: .rax, instruction.size)
     } else if instruction.operation == .compareExchangePair {
       let half = Int(instruction.size.byteCount) / 2
-      if instruction.address.base != .rax && instruction.address.index != .rax { trial.registers[.rax] = word(at, half) }
+      if instruction.address.base != .rax && instruction.address.index != .rax {
+        trial.registers[.rax] = word(at, half)
+      }
       if instruction.address.base != .rdx && instruction.address.index != .rdx {
         trial.registers[.rdx] = word(at + half, half)
       }

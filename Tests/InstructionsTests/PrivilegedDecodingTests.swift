@@ -226,7 +226,8 @@ private func outs32(_ segment: SegmentRegister) -> PrivilegedOperation {
     #expect(PrivilegedInstruction.decode(InstructionBytes(fits), mode: .long) == .decoded(expected))
     let over = [UInt8](repeating: 0x66, count: 14) + [0x0f, 0xa2]
     #expect(PrivilegedInstruction.decode(InstructionBytes(over), mode: .long) == .tooLong)
-    #expect(PrivilegedInstruction.decode(InstructionBytes([UInt8](repeating: 0x66, count: 15)), mode: .long) == .tooLong)
+    #expect(
+      PrivilegedInstruction.decode(InstructionBytes([UInt8](repeating: 0x66, count: 15)), mode: .long) == .tooLong)
     #expect(
       PrivilegedInstruction.decode(InstructionBytes([UInt8](repeating: 0x66, count: 14)), mode: .long)
         == .needMoreBytes)

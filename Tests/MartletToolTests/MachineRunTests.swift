@@ -47,6 +47,22 @@ import Testing
     #expect(try outcome("echo one; exec sleep 30") { $0.expected = ["one"]; $0.timeout = 1 } != nil)
   }
 
+  @Test func aStoppedRunLeavesNoProcessBehind() throws {
+    let logs = NSTemporaryDirectory() + "/martlet-tests-\(UUID().uuidString)"
+    try Places.makeFolder(logs)
+    defer { try? FileManager.default.removeItem(atPath: logs) }
+    var expectation = MachineExpectation()
+    expectation.expected = ["one"]
+    expectation.ending = .enoughSeen
+    let script = "echo $$ >$0/pid; echo one; exec sleep 300"
+    let run = MachineRun("run", QEMULine(), expectation, command: ["sh", "-c", script, logs], logs: logs)
+    try run.start()
+    while run.poll() == nil { Thread.sleep(forTimeInterval: 0.01) }
+    let text = try String(contentsOfFile: logs + "/pid", encoding: .utf8)
+    let identifier = try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    #expect(kill(identifier, 0) == -1 && errno == ESRCH)
+  }
+
   @Test func textIsTypedAtItsMoment() throws {
     let failure = try outcome("echo ready; read line; echo \"heard $line\"") {
       $0.typing = [Typing(after: "ready", text: "hello\n")]

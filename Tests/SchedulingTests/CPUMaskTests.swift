@@ -53,6 +53,9 @@ struct CPUMaskTests {
     #expect(CPUMask().isEmpty && CPUMask().first == nil && CPUMask().next(from: 5) == nil)
     #expect(CPUMask.all.count == 256 && CPUMask.all == CPUMask(firstCPUs: 256))
     #expect(members(CPUMask(cpu: 77)) == [77])
+    for cpu in 0..<256 {
+      check(CPUMask(cpu: cpu).first == cpu && CPUMask(cpu: cpu).next(from: cpu + 1) == cpu, "CPU \(cpu)")
+    }
     #expect(CPUMask(cpu: 256).isEmpty && CPUMask(cpu: -1).isEmpty)
   }
 }

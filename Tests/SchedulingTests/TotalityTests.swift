@@ -123,6 +123,26 @@ struct TotalityTests {
     check(queue.isIdle)
   }
 
+  @Test("A queue can be listed and emptied")
+  func emptying() {
+    var machine = Simulation()
+    let entities = (0..<9).map { machine.add(capBudget: $0 < 3 ? 1 * millisecond : 0) }
+    machine.run(for: 9_500 * microsecond)
+    let cpu = machine.cpus[0]
+    var listed: [EntityIndex] = []
+    cpu.queue.forEachQueued(in: machine.store) { listed.append($0) }
+    #expect(Set(listed.map { $0.rawValue }).count == listed.count)
+    #expect(listed.count == Int(cpu.queue.runnableCount) - 1)
+    var withdrawn = 0
+    while let index = cpu.queue.anyWaiting {
+      check(cpu.queue.withdraw(index, in: &machine.store, now: machine.now))
+      withdrawn += 1
+    }
+    #expect(withdrawn == entities.count - 1)
+    check(cpu.queue.runnableCount == 1)
+    #expect(cpu.queue.firstBrokenRule(in: &machine.store) == nil)
+  }
+
   @Test("A wake between going to sleep and the decision lets the entity go on")
   func wakeBeforeDecision() {
     var store = ArrayStore()

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a paravirtual guest cannot say in Swift: the hypercall instruction sequence, loads and stores at a numeric address,
-// the state shared with the assembly entry. Addresses are plain numbers here because a guest test names addresses that no
-// pointer type may (page tables, unmapped pages, the hypervisor's own region).
+// What a paravirtual guest cannot say in Swift: the hypercall instruction sequence, loads and stores at a numeric
+// address, the state shared with the assembly entry. Addresses are plain numbers here because a guest test names
+// addresses that no pointer type may (page tables, unmapped pages, the hypervisor's own region).
 //
 // The ABI structures and numbers come from Debian's libxen-dev and not from the hypervisor's XenABI target: the guests
-// judge the hypervisor, so the two must not share a decoder. By absolute path, because the bare-metal triple searches no
-// system directory.
+// judge the hypervisor, so the two must not share a decoder. By absolute path, because the bare-metal triple searches
+// no system directory.
 
 #ifndef C_GUEST_KIT_H
 #define C_GUEST_KIT_H
@@ -30,7 +30,8 @@
 
 // MARK: Layout shared with entry/entry.S. Change both together.
 
-/// Registers as the trap stubs save them and as gk_enter_user loads them. From `vector` on it is what the hypervisor pushed.
+/// Registers as the trap stubs save them and as gk_enter_user loads them. From `vector` on it is what the hypervisor
+/// pushed.
 struct gk_frame {
   uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
   uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
@@ -186,6 +187,12 @@ static inline uint16_t gk_read_fs(void) {
   uint32_t selector;
   __asm__ volatile("mov %%fs, %0" : "=r"(selector));
   return (uint16_t)selector;
+}
+static inline void gk_set_vector0(uint64_t value) { __asm__ volatile("movq %0, %%xmm0" : : "r"(value)); }
+static inline uint64_t gk_get_vector0(void) {
+  uint64_t value;
+  __asm__ volatile("movq %%xmm0, %0" : "=r"(value));
+  return value;
 }
 
 // MARK: Structures that Swift imports badly (long arrays, unions); filled in here from numbers.

@@ -30,6 +30,35 @@
 
 #define MARTLET_OFFSET(structure, field) OFFSET_##structure##_##field = offsetof(struct structure, field)
 enum {
+  MARTLET_OFFSET(start_info, nr_pages),
+  MARTLET_OFFSET(start_info, shared_info),
+  MARTLET_OFFSET(start_info, flags),
+  MARTLET_OFFSET(start_info, pt_base),
+  MARTLET_OFFSET(start_info, nr_pt_frames),
+  MARTLET_OFFSET(start_info, mfn_list),
+  MARTLET_OFFSET(start_info, mod_start),
+  MARTLET_OFFSET(start_info, mod_len),
+  MARTLET_OFFSET(start_info, cmd_line),
+  MARTLET_OFFSET(start_info, first_p2m_pfn),
+  MARTLET_OFFSET(start_info, nr_p2m_frames),
+  MARTLET_OFFSET(vcpu_guest_context, flags),
+  MARTLET_OFFSET(vcpu_guest_context, user_regs),
+  MARTLET_OFFSET(vcpu_guest_context, trap_ctxt),
+  MARTLET_OFFSET(vcpu_guest_context, ldt_base),
+  MARTLET_OFFSET(vcpu_guest_context, ldt_ents),
+  MARTLET_OFFSET(vcpu_guest_context, gdt_frames),
+  MARTLET_OFFSET(vcpu_guest_context, gdt_ents),
+  MARTLET_OFFSET(vcpu_guest_context, kernel_ss),
+  MARTLET_OFFSET(vcpu_guest_context, kernel_sp),
+  MARTLET_OFFSET(vcpu_guest_context, ctrlreg),
+  MARTLET_OFFSET(vcpu_guest_context, debugreg),
+  MARTLET_OFFSET(vcpu_guest_context, event_callback_eip),
+  MARTLET_OFFSET(vcpu_guest_context, failsafe_callback_eip),
+  MARTLET_OFFSET(vcpu_guest_context, syscall_callback_eip),
+  MARTLET_OFFSET(vcpu_guest_context, vm_assist),
+  MARTLET_OFFSET(vcpu_guest_context, fs_base),
+  MARTLET_OFFSET(vcpu_guest_context, gs_base_kernel),
+  MARTLET_OFFSET(vcpu_guest_context, gs_base_user),
   MARTLET_OFFSET(shared_info, evtchn_pending),
   MARTLET_OFFSET(shared_info, evtchn_mask),
   MARTLET_OFFSET(shared_info, wc_version),
@@ -52,6 +81,25 @@ enum {
   MARTLET_OFFSET(vcpu_time_info, tsc_shift),
 };
 
+// Event channels.
+enum {
+  MARTLET_OFFSET(evtchn_alloc_unbound, port),
+  MARTLET_OFFSET(evtchn_bind_interdomain, local_port),
+  MARTLET_OFFSET(evtchn_bind_virq, port),
+  MARTLET_OFFSET(evtchn_bind_pirq, port),
+  MARTLET_OFFSET(evtchn_bind_ipi, port),
+  MARTLET_OFFSET(evtchn_init_control, link_bits),
+  MARTLET_OFFSET(evtchn_status, dom),
+  MARTLET_OFFSET(evtchn_status, port),
+  MARTLET_OFFSET(evtchn_status, status),
+  MARTLET_OFFSET(evtchn_status, vcpu),
+  MARTLET_OFFSET(evtchn_status, u),
+  OFFSET_evtchn_status_interdomain_port = offsetof(struct evtchn_status, u.interdomain.port),
+  MARTLET_OFFSET(evtchn_op, u),
+  MARTLET_OFFSET(evtchn_fifo_control_block, head),
+  SIZE_evtchn_fifo_control_block = sizeof(struct evtchn_fifo_control_block),
+};
+
 _Static_assert(sizeof(struct shared_info) == 3136, "shared_info");
 _Static_assert(sizeof(struct start_info) == 1168, "start_info");
 _Static_assert(sizeof(struct vcpu_info) == 64, "vcpu_info");
@@ -61,6 +109,7 @@ _Static_assert(sizeof(struct vcpu_guest_context) == 5168, "vcpu_guest_context");
 _Static_assert(sizeof(struct trap_info) == 16, "trap_info");
 _Static_assert(sizeof(struct multicall_entry) == 64, "multicall_entry");
 
+#include "memory_physical.h"
 // ---- Grant tables (grant_table.h) ----
 // The entries of grant_table_op that hold a union or a guest pointer, with those fields as plain words, so that Swift sees
 // plain values; each is checked against the original.

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// LZMA's adaptive binary range decoder. It is the inner loop of unpacking a kernel, hence: all state in locals of 64 bits,
-// every index masked to the array's size instead of compared with it, and one-or-zero results computed without a branch where
-// the bit is hard to predict.
+// LZMA's adaptive binary range decoder. It is the inner loop of unpacking a kernel, hence: all state in locals of 64
+// bits, every index masked to the array's size instead of compared with it, and one-or-zero results computed without a
+// branch where the bit is hard to predict.
+//
+// The bare-metal build only inlines all of this, the checked accesses to the probabilities included, as long as the
+// decoder that uses it stays below the optimiser's size limit for one function: it has each tree once, not once per
+// use. After a change, look for calls in LZMADecoder.swift.o; each one there costs a third of the speed.
 
 /// Decodes bits from one chunk, each with a probability that learns.
 struct RangeDecoder: ~Copyable, ~Escapable {
@@ -14,7 +18,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   /// Starts on the chunk `input`, whose first five bytes are the initial code: a zero, then 32 bits.
   ///
   /// The caller has checked that `input` has five bytes or more; `probabilities` has `LZMALayout.count` elements.
-  @inline(always)
+  @inline(__always)
   @_lifetime(copy input, copy probabilities)
   init(input: Span<UInt8>, probabilities: consuming MutableSpan<UInt16>) {
     self.input = input
@@ -26,16 +30,17 @@ struct RangeDecoder: ~Copyable, ~Escapable {
 
   /// Whether the chunk is used up to its last byte and the code is what an encoder leaves at the end.
   ///
-  /// Call it once, after the last symbol. A chunk that was too short has been read as if zeros followed, and is found here.
-  @inline(always)
+  /// Call it once, after the last symbol. A chunk that was too short has been read as if zeros followed, and is found
+  /// here.
+  @inline(__always)
   mutating func isFinished() -> Bool {
     normalize()
     return position == input.count && code == 0
   }
 
-  @inline(always)
+  @inline(__always)
   private mutating func normalize() {
-    if range < 1 &<< 24 {
+    if _slowPath(range < 1 &<< 24) {
       var byte = 0
       if position < input.count { byte = Int(input[position]) }
       position = position &+ 1
@@ -46,7 +51,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
 
   /// The next bit with the probability at `index`, as a condition: for decisions that are easy to predict or that the
   /// program branches on anyway.
-  @inline(always)
+  @inline(__always)
   mutating func flag(_ index: Int) -> Bool {
     normalize()
     let probability = Int(probabilities[index & LZMALayout.mask])
@@ -63,30 +68,30 @@ struct RangeDecoder: ~Copyable, ~Escapable {
     }
   }
 
-  /// The next bit with the probability at `index`, less one: -1 for a zero, 0 for a one. No branch depends on it.
-  @inline(always)
-  mutating func bitLessOne(_ index: Int) -> Int {
+  /// The next bit with the probability at `index`, negated: 0 or -1. No branch depends on it.
+  @inline(__always)
+  mutating func negatedBit(_ index: Int) -> Int {
     normalize()
     let probability = Int(probabilities[index & LZMALayout.mask])
     let bound = (range &>> 11) &* probability
-    let difference = code &- bound
-    let mask = difference &>> 63
-    code = difference &+ (bound & mask)
-    range = (range &- bound) &+ ((bound &+ bound &- range) & mask)
-    // One: down by a 32nd. Zero: up by a 32nd of what is missing to 2048, rounded down.
-    let step = (probability &- (mask & (2048 - 31))) &>> 5
-    probabilities[index & LZMALayout.mask] = UInt16(truncatingIfNeeded: probability &- step)
-    return mask
+    // All ones if `code` is at the bound or above: the bit is one.
+    let ones = (bound &- 1 &- code) &>> 63
+    code = code &- (bound & ones)
+    range = bound &+ ((range &- bound &- bound) & ones)
+    // Zero: up by a 32nd of what is missing to 2048. One: down by a 32nd. Both rounded towards where it was.
+    let step = (2048 &+ (ones & (31 - 2048)) &- probability) &>> 5
+    probabilities[index & LZMALayout.mask] = UInt16(truncatingIfNeeded: probability &+ step)
+    return ones
   }
 
   /// One step down a tree whose root is `base`: the node below `node`.
-  @inline(always)
+  @inline(__always)
   mutating func descend(_ base: Int, _ node: Int) -> Int {
-    (node &+ node &+ 1) &+ bitLessOne(base &+ node)
+    node &+ node &- negatedBit(base &+ node)
   }
 
   /// A number of three bits, most significant first, from the tree at `base`.
-  @inline(always)
+  @inline(__always)
   mutating func tree3(_ base: Int) -> Int {
     var node = descend(base, 1)
     node = descend(base, node)
@@ -95,7 +100,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A number of six bits, most significant first, from the tree at `base`.
-  @inline(always)
+  @inline(__always)
   mutating func tree6(_ base: Int) -> Int {
     var node = descend(base, 1)
     node = descend(base, node)
@@ -107,7 +112,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A byte from the tree at `base`.
-  @inline(always)
+  @inline(__always)
   mutating func tree8(_ base: Int) -> Int {
     var node = descend(base, 1)
     node = descend(base, node)
@@ -120,41 +125,63 @@ struct RangeDecoder: ~Copyable, ~Escapable {
     return node &- 256
   }
 
-  /// A byte from the tree at `base`, each bit chosen also by the bit of `expected` in its place as long as all agreed so far.
-  @inline(always)
-  mutating func matchedByte(_ base: Int, expected: Int) -> Int {
+  /// The same as `tree8`, as a loop: for what is rare.
+  @inline(__always)
+  mutating func longTree8(_ base: Int) -> Int {
     var node = 1
-    var agreeing = 0x100
-    var shifted = expected
-    var count = 8
-    while count > 0 {
-      shifted = shifted &+ shifted
-      let expectedBit = shifted & agreeing
-      let bit = bitLessOne(base &+ agreeing &+ expectedBit &+ node)
-      node = (node &+ node &+ 1) &+ bit
-      agreeing = agreeing & (expectedBit ^ bit)
-      count = count &- 1
-    }
+    while node < 256 { node = descend(base, node) }
     return node &- 256
   }
 
+  /// A byte from the tree at `base`, each bit chosen also by the bit of `expected` in its place as long as all agreed
+  /// so far.
+  @inline(__always)
+  mutating func matchedByte(_ base: Int, expected: Int) -> Int {
+    var node = 1
+    var agreeing = 0x100
+    var shifted = expected &+ expected
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    node = descendMatched(base, node, &agreeing, &shifted)
+    return node &- 256
+  }
+
+  /// One step of `matchedByte`: `agreeing` is 0x100 as long as all bits agreed, then 0; the expected bit has the same
+  /// place in `shifted`.
+  @inline(__always)
+  private mutating func descendMatched(
+    _ base: Int, _ node: Int, _ agreeing: inout Int, _ shifted: inout Int
+  ) -> Int {
+    let expected = shifted & agreeing
+    let ones = negatedBit(base &+ agreeing &+ expected &+ node)
+    // Clears the mark where the expected bit is one and the bit is zero, or the other way round.
+    agreeing = agreeing & ~(expected ^ ones)
+    shifted = shifted &+ shifted
+    return node &+ node &- ones
+  }
+
   /// A number of `bits` bits, least significant first, from the tree at `base`.
-  @inline(always)
+  @inline(__always)
   mutating func reverseTree(_ base: Int, bits: Int) -> Int {
     var node = 1
     var value = 0
     var place = 0
     while place < bits {
-      let bit = bitLessOne(base &+ node)
-      node = (node &+ node &+ 1) &+ bit
-      value = value | ((bit &+ 1) &<< place)
+      let ones = negatedBit(base &+ node)
+      node = node &+ node &- ones
+      value = value &- ones &<< place
       place = place &+ 1
     }
     return value
   }
 
   /// A number of `bits` bits, most significant first, each as likely as not.
-  @inline(always)
+  @inline(__always)
   mutating func direct(bits: Int) -> Int {
     var value = 0
     var left = bits
@@ -164,7 +191,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
       let difference = code &- range
       let mask = difference &>> 63
       code = difference &+ (range & mask)
-      value = (value &+ value &+ 1) &+ mask
+      value = value &+ value &+ 1 &+ mask
       left = left &- 1
     }
     return value

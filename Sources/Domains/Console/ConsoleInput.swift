@@ -3,8 +3,75 @@
 import Machine
 import XenABI
 
-/// Input from the serial console.
-public enum ConsoleInput {
-  /// Takes what has come.
-  static func run() {}
+/// Input from the serial console: a ring that Domain 0 reads by `CONSOLEIO_read`, filled when the port interrupts.
+public struct ConsoleInput: ~Copyable {
+  static let size = 512
+  var bytes = InlineArray<512, UInt8>(repeating: 0)
+  var head = 0
+  var count = 0
+  /// How many times the switch character has come in a row.
+  var switches = 0
+  /// Whether the debug keys have the keyboard.
+  var isOurs = false
+
+  public init() {}
+
+  /// Takes what has come over the line. On any CPU.
+  static func run() {
+    guard Ref<Console>.isPublished, let port = Ref<Console>.shared[].port else { return }
+    var hasNews = false
+    // A line noise source cannot hold us: as many bytes as a FIFO and a bit more.
+    for _ in 0..<64 {
+      guard let byte = port.receive() else { break }
+      let key: UInt8? = Ref<Console>.shared[].input.withLock { $0.take(byte) }
+      if let key { DebugKeys.press(key) } else { hasNews = true }
+    }
+    if hasNews, let domain = Hypervisor.domain(DomainID(0)) {
+      Events.raiseGlobal(virq: VirtualInterrupt.console, domain: domain)
+    }
+  }
+
+  /// Takes one byte; gives it back if it is a debug key.
+  mutating func take(_ byte: UInt8) -> UInt8? {
+    // CTRL-a three times in a row hands the keyboard over.
+    if byte == 1 {
+      switches &+= 1
+      if switches == 3 {
+        switches = 0
+        isOurs.toggle()
+        return isOurs ? DebugKeys.entered : DebugKeys.left
+      }
+      if isOurs { return nil }
+    } else {
+      switches = 0
+    }
+    if isOurs { return byte }
+    if count < ConsoleInput.size {
+      bytes[(head &+ count) % ConsoleInput.size] = byte
+      count &+= 1
+    }
+    return nil
+  }
+
+  /// Moves up to `wanted` bytes to the current guest's memory; gives how many.
+  public static func read(to out: LinearAddress, count wanted: Int) throws(XenError) -> Int {
+    var buffer = InlineArray<64, UInt8>(repeating: 0)
+    var done = 0
+    while done < wanted {
+      let chunk = Ref<Console>.shared[].input.withLock { input in
+        var moved = 0
+        while moved < min(64, wanted &- done) && input.count > 0 {
+          buffer[moved] = input.bytes[input.head]
+          input.head = (input.head &+ 1) % ConsoleInput.size
+          input.count &-= 1
+          moved &+= 1
+        }
+        return moved
+      }
+      if chunk == 0 { break }
+      guard GuestMemory.write(out + UInt64(done), from: buffer.span, count: chunk) == chunk else { throw .fault }
+      done &+= chunk
+    }
+    return done
+  }
 }

@@ -25,8 +25,10 @@ public struct Console: ~Copyable, Anchored {
   /// The ring of everything shown: frames from `ringFirst` on, a power of two of bytes.
   let ringFirst: MachineFrame
   let ringBytes: Int
-  /// How many bytes have ever gone into the ring.
+  /// The ring's bookkeeping.
   public var lock: Lock<ConsoleRing>
+  /// What has been typed.
+  public var input = Lock<ConsoleInput>(.console, ConsoleInput())
 
   /// A console with a ring in `frames` (a power of two) frames.
   public init(port: SerialPort?, ring: MachineFrame, frames: Int) {

@@ -31,6 +31,10 @@ public struct Domain: ~Copyable {
 
   // ---- Touched by its own vCPUs only; a race between them harms nobody else ----
 
+  /// The line of console text in the making.
+  var consoleLine = ConsoleLine()
+  /// Its UUID, for tools.
+  public var handle = InlineArray<2, UInt64>(repeating: 0)
   /// The PCI configuration address that it has chosen.
   public var pciAddress: UInt32 = 0
 
@@ -44,6 +48,11 @@ public struct Domain: ~Copyable {
   public var assists = AtomicWord(0)
   /// Non-zero while the domain is paused, by tools or by the hypervisor: how many pauses are in force.
   public var pauseCount = AtomicWord(0)
+  /// Frames that have been promised to it and are not allocated yet. Changed only under the lock of `MachineMemory.claims`.
+  public var claimedFrames = AtomicWord(0)
+  /// Where it is told which physical interrupts need PHYSDEVOP_eoi: one more than the frame's number, and bit 63 if that
+  /// call unmasks the event too; zero if nowhere. Set once. The frame holds a writable use.
+  public var eoiFrame = AtomicWord(0)
 
   // ---- Each under its own lock ----
 
@@ -51,10 +60,12 @@ public struct Domain: ~Copyable {
   public var life: Lock<DomainLife>
   /// Its page tables: who holds this may validate and change entries.
   public var pageTables: Lock<PageTableWork>
-  /// Its event channels.
-  public var events: Lock<EventChannels>
+  /// Its event channels; they have locks of their own inside.
+  public var events: EventChannels
   /// Its grant table.
   public var grants: Lock<GrantTable>
+  /// Its memory map.
+  public var memory = Lock<DomainMemory>(.domainFrames, DomainMemory())
 
   /// A new domain without vCPUs.
   public init(
@@ -70,17 +81,20 @@ public struct Domain: ~Copyable {
     self.maximumVCPUs = min(maximumVCPUs, Domain.vcpuLimit)
     life = Lock(.domain, DomainLife())
     pageTables = Lock(.pageTables, PageTableWork())
-    self.events = Lock(.events, events)
+    self.events = events
     self.grants = Lock(.grantTable, grants)
   }
 
   /// The vCPU with a number, if there is one.
   @inlinable
-  public func vcpu(_ id: VCPUID) -> Ref<VCPU>? { vcpu(index: Int(id.raw)) }
+  public mutating func vcpu(_ id: VCPUID) -> Ref<VCPU>? { vcpu(index: Int(id.raw)) }
 
   /// The vCPU with an index, if there is one.
-  public func vcpu(index: Int) -> Ref<VCPU>? {
-    index >= 0 && index < Domain.vcpuLimit ? vcpus[index] : nil
+  ///
+  /// By reference: a plain read of one element makes the compiler copy the whole array.
+  public mutating func vcpu(index: Int) -> Ref<VCPU>? {
+    func load(_ entry: inout Ref<VCPU>?) -> Ref<VCPU>? { entry }
+    return index >= 0 && index < Domain.vcpuLimit ? load(&vcpus[index]) : nil
   }
 
   /// Adds the record of a vCPU under its number. Under `life`, or before the domain is listed.
@@ -95,6 +109,10 @@ public struct Domain: ~Copyable {
 public struct DomainLife: ~Copyable {
   /// Why it has shut down, if it has (SHUTDOWN_* in xen/sched.h).
   public var shutdownReason: UInt32?
+  /// Why it would shut down, by its own word (SCHEDOP_shutdown_code).
+  public var announcedReason: UInt32?
+  /// When each of its watchdogs runs out, in system time; `UInt64.max` while it is not set.
+  public var watchdogs = InlineArray<2, UInt64>(repeating: UInt64.max)
   /// Whether its destruction has begun.
   public var isDying = false
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Taking a vCPU's state out of the hardware, and putting another's in.
+import Frames
 import Machine
+import Scheduling
 import XenABI
 
 extension Ref where T == VCPU {

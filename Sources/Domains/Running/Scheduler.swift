@@ -76,6 +76,19 @@ public enum Scheduler {
     if outcome != .none { demandDecision(cpu) }
   }
 
+  /// Ties a vCPU to one CPU, or (nil) lets it go anywhere again.
+  public static func pin(_ vcpu: Ref<VCPU>, to cpu: Int?) {
+    let number = Int(vcpu[].entity.cpu)
+    guard let owner = Ref<Hypervisor>.shared[].cpus[number] else { return }
+    owner[].queue.withLock { queue in
+      guard Int(vcpu[].entity.cpu) == number else { return }
+      var store = VCPUStore()
+      // If it may not stay here, the decision on this CPU sends it on.
+      _ = queue.setAffinity(hard: cpu.map { CPUMask(cpu: $0) } ?? .all, soft: .all, of: vcpu[].index, in: &store)
+    }
+    demandDecision(owner)
+  }
+
   private static func place(_ vcpu: Ref<VCPU>, _ hypervisor: Ref<Hypervisor>) -> Int {
     var online = CPUMask()
     var idle = CPUMask()

@@ -27,7 +27,7 @@ extension Ref where T == VCPU {
   }
 
   /// The 32 bytes of `vcpu_time_info`, for the area that the guest has registered.
-  var timeRecord: InlineArray<4, UInt64> {
+  public var timeRecord: InlineArray<4, UInt64> {
     let clock = Ref<Hypervisor>.shared[].clock
     return [
       2, clock.origin, 0,

@@ -10,7 +10,7 @@ extension Ref where T == VCPU {
     var next = self[].oneShot ?? UInt64.max
     if self[].period != 0 { next = min(next, self[].nextPeriod) }
     if let poll = self[].pollTimeout { next = min(next, poll) }
-    return next
+    return min(next, self[].watchdogDeadline)
   }
 
   /// Has the timer follow the deadlines as they are now. The caller has just changed one of them, on the CPU that runs the vCPU
@@ -45,7 +45,11 @@ extension Ref where T == VCPU {
     if isDue { Events.raise(virq: VirtualInterrupt.timer, vcpu: self) }
     if let time = self[].pollTimeout, time <= now {
       self[].pollTimeout = nil
-      kick()
+      if self[].isPolling.load() != 0 { endPolling() }
+    }
+    if self[].watchdogDeadline <= now {
+      self[].watchdogDeadline = UInt64.max
+      Watchdogs.check(self[].domain, now: now)
     }
   }
 }

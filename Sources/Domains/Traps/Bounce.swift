@@ -33,7 +33,7 @@ public enum FlagsRegister {
   /// What SYSCALL and our entries clear for the handler.
   static let clearedOnEntry = trap | ioPrivilege | nestedTask | resume | virtual8086 | alignmentCheck
   /// What a guest may have set when it resumes.
-  static let guestMay: UInt64 = 0x24_4dd5 | interrupt
+  public static let guestMay: UInt64 = 0x24_4dd5 | interrupt
 }
 
 extension Ref where T == VCPU {

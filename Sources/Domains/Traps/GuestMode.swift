@@ -23,3 +23,20 @@ extension Ref where T == VCPU {
     return true
   }
 }
+
+extension Ref where T == VCPU {
+  /// A system call of a guest application: on to its kernel's entry point. Without one the instruction is undefined.
+  @inline(__always)
+  public func systemCall(_ frame: Ref<TrapFrame>) {
+    let address = self[].callbacks.syscall
+    guard address != 0 else {
+      frame[].rip = frame[].rip &- 2
+      return inject(ExceptionVector.invalidOpcode, errorCode: 0, frame)
+    }
+    bounce(frame, to: GuestEntryPoint(address: address, masksEvents: self[].callbacks.syscallMasksEvents))
+  }
+
+  /// For the return from a kernel to its application: false if there is no user page table.
+  @inline(__always)
+  public func returnToUserMode() -> Bool { enterUserMode() }
+}

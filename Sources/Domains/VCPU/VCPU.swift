@@ -88,6 +88,10 @@ public struct VCPU: ~Copyable {
   /// Where its `vcpu_info` is: in the domain's shared page, or in a frame that the guest has registered (which then holds a
   /// writable use).
   public var info: VCPUInfoPlace
+  /// Whether that is a frame that the guest has registered.
+  public var hasOwnInfo = false
+  /// Whether it has been given a state to start with.
+  public var isInitialised = false
   /// Where the guest wants its `vcpu_time_info` and runstate, by its own addresses; nil if nowhere.
   public var timeArea: LinearAddress? = nil
   public var runstateArea: LinearAddress? = nil
@@ -99,8 +103,10 @@ public struct VCPU: ~Copyable {
   /// The period of its periodic timer in nanoseconds, and when it fires next; zero if it is off.
   public var period: UInt64 = 0
   public var nextPeriod: UInt64 = 0
-  /// When a poll ends at the latest (`SCHEDOP_poll`), or the domain's watchdog bites (kept with vCPU 0); nil if never.
+  /// When a poll ends at the latest (`SCHEDOP_poll`); nil if never.
   public var pollTimeout: UInt64? = nil
+  /// On vCPU 0: when the first of the domain's watchdogs runs out.
+  public var watchdogDeadline = UInt64.max
   /// Where the timer of these deadlines is: the CPU whose timer queue holds it, and its place there; -1 if nowhere. Under that
   /// queue's lock.
   public var timerCPU = 0

@@ -11,6 +11,9 @@ extension FrameLedger {
   static let shared: UInt64 = 1 &<< 62
   /// Count word: the frame holds old data.
   static let dirty: UInt64 = 1 &<< 61
+  /// Count word: the allocation has ended, but others still hold references. The frame counts as its owner's until the last
+  /// is gone: a domain that keeps given-up frames mapped must not get others for them.
+  static let surrendered: UInt64 = 1 &<< 60
 
   /// Hands a range of RAM to the allocator. At boot.
   public mutating func addMemory(start: UInt64, end: UInt64) {
@@ -90,6 +93,13 @@ extension FrameLedger {
     words.store(countIndex(frame), FrameLedger.shared | 1)
   }
 
+  /// Lets those who may act for DOMID_XEN read an own frame: it can be mapped, but never written or used as a table.
+  public func shareReadOnly(_ frame: MachineFrame) {
+    words.store(ownerIndex(frame), UInt64(DomainID.xen.raw))
+    words.store(typeIndex(frame), TypeWord(.none, count: 1).raw)
+    words.store(countIndex(frame), FrameLedger.shared | 1)
+  }
+
   /// Ends sharing: the frame is freed when the domain, too, has dropped its last mapping of it.
   public func endSharing(_ frame: MachineFrame) {
     dropType(frame)
@@ -130,13 +140,18 @@ extension FrameLedger {
   /// left. False if it is not allocated to them.
   public func endAllocation(_ frame: MachineFrame, owner: DomainID) -> Bool {
     guard take(frame, owner: owner) else { return false }
-    let before = words.fetchAnd(countIndex(frame), ~FrameLedger.allocated)
-    if before & FrameLedger.allocated != 0 {
-      accounts.release(owner, 1)
-      drop(frame)
+    defer { drop(frame) }
+    let index = countIndex(frame)
+    var seen = words.load(index)
+    while true {
+      guard seen & FrameLedger.allocated != 0 else { return false }
+      let desired = seen & ~FrameLedger.allocated | FrameLedger.surrendered
+      let found = words.compareExchange(index, expected: seen, desired: desired)
+      if found == seen { break }
+      seen = found
     }
     drop(frame)
-    return before & FrameLedger.allocated != 0
+    return true
   }
 
   /// Moves an allocated frame to another owner, which must be the only use of it: one reference and no type use. False if it
@@ -162,6 +177,7 @@ extension FrameLedger {
 
   /// I6: the count has reached zero; nobody can name the frame any more.
   func lastReferenceDropped(_ frame: MachineFrame) {
+    if words.load(countIndex(frame)) & FrameLedger.surrendered != 0 { accounts.release(owner(frame), 1) }
     words.store(typeIndex(frame), 0)
     words.store(countIndex(frame), FrameLedger.dirty)
     // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1).

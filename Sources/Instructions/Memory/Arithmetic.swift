@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The results and flags of the arithmetic group, bit by bit as the processor manuals define them. Where they leave a flag
-// undefined (AF after logic) it is cleared, as current processors do.
+// The results and flags of the arithmetic group, bit by bit as the processor manuals define them. Where they leave a
+// flag undefined (AF after logic) it is cleared, as current processors do.
 
 /// A result together with the status flags it leaves behind.
 struct ArithmeticResult {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Decoding of instructions with a memory operand. Plain stores and the locked bit and compare-exchange forms, which are
-// what kernels do to page tables, take one switch after the prefixes.
+// Decoding of instructions with a memory operand: prefixes, shape, operands, in one straight line.
 
 extension MemoryInstruction {
   /// Decodes the instruction at the start of `bytes`.
@@ -11,83 +10,48 @@ extension MemoryInstruction {
   public static func decode(_ bytes: InstructionBytes, mode: CodeMode) -> DecodeResult<MemoryInstruction> {
     var reader = InstructionReader(bytes)
     let prefixes = Prefixes(&reader, mode)
-    let opcode = reader.next()
-    var parts: MemoryInstructionParts?
+    var opcode = reader.next()
+    let shape: MemoryShape?
     if opcode == 0x0f {
-      parts = extended(&reader, prefixes)
+      opcode = reader.next()
+      shape = MemoryShape.extended(opcode, modRM: reader.peeked, prefixes)
     } else {
-      parts = plain(opcode, &reader, prefixes)
+      shape = MemoryShape.plain(opcode, modRM: reader.peeked, prefixes)
     }
-    guard var parts else { return reader.settle(.unsupported) }
-    if prefixes.hasLock {
-      guard parts.acceptsLock else { return reader.settle(.invalid) }
-      parts.isLocked = true
-    }
-    return reader.settle(.decoded(parts.instruction(length: reader.position, prefixes)))
-  }
+    guard let shape else { return reader.settle(.unsupported) }
 
-  /// One-byte opcodes.
-  private static func plain(
-    _ opcode: UInt8, _ reader: inout InstructionReader, _ prefixes: Prefixes
-  ) -> MemoryInstructionParts? {
-    let size: OperandSize = opcode & 1 == 0 ? .byte : prefixes.operandSize
-    switch opcode {
-    case 0x88, 0x89: return withRegister(.store, size, &reader, prefixes)
-    case 0x8a, 0x8b: return withRegister(.load, size, toMemory: false, &reader, prefixes)
-    case 0xc6, 0xc7: return withImmediate(size, &reader, prefixes) { $0 == 0 ? .store : nil }
-    case 0x00...0x3f where opcode & 7 < 4:
-      return withRegister(.arithmetic(opcode >> 3), size, toMemory: opcode & 2 == 0, &reader, prefixes)
-    case 0x80, 0x81: return withImmediate(size, &reader, prefixes) { .arithmetic($0) }
-    case 0x82 where prefixes.mode != .long: return withImmediate(size, &reader, prefixes) { .arithmetic($0) }
-    case 0x83: return withImmediate(size, immediate: .byte, &reader, prefixes) { .arithmetic($0) }
-    case 0x84, 0x85: return withRegister(.test, size, &reader, prefixes)
-    case 0x86, 0x87:
-      var parts = withRegister(.exchange, size, &reader, prefixes)
-      parts?.isLocked = true
-      return parts
-    case 0x63 where prefixes.mode == .long:
-      // MOVSXD; without REX.W it moves what MOV would.
-      let source: OperandSize = prefixes.operandSize == .word ? .word : .doubleword
-      var parts = withRegister(.loadSignExtended, source, toMemory: false, &reader, prefixes)
-      parts?.setRegister(size: prefixes.operandSize, prefixes)
-      return parts
-    case 0xa0...0xa3: return accumulatorOffset(opcode, size, &reader, prefixes)
-    case 0xa4, 0xa5: return string(.moveString, size, prefixes)
-    case 0xaa, 0xab: return string(.storeString, size, prefixes)
-    case 0xf6, 0xf7: return unaryGroup(size, &reader, prefixes)
-    case 0xfe, 0xff:
-      return withoutOther(size, &reader, prefixes) { $0 == 0 ? .increment : $0 == 1 ? .decrement : nil }
-    default: return nil
-    }
-  }
-
-  /// Opcodes after 0F.
-  private static func extended(
-    _ reader: inout InstructionReader, _ prefixes: Prefixes
-  ) -> MemoryInstructionParts? {
-    let opcode = reader.next()
-    let size: OperandSize = opcode & 1 == 0 ? .byte : prefixes.operandSize
-    switch opcode {
-    case 0xa3, 0xab, 0xb3, 0xbb:
-      return withRegister(.bit(opcode >> 3), prefixes.operandSize, &reader, prefixes)
-    case 0xba:
-      return withImmediate(prefixes.operandSize, immediate: .byte, &reader, prefixes) { $0 < 4 ? nil : .bit($0) }
-    case 0xb0, 0xb1: return withRegister(.compareExchange, size, &reader, prefixes)
-    case 0xc0, 0xc1: return withRegister(.exchangeAdd, size, &reader, prefixes)
-    case 0xc3:
-      guard prefixes.hasNoMandatory else { return nil }
-      return withRegister(.store, prefixes.operandSize, &reader, prefixes)
-    case 0xc7:
-      return withoutOther(prefixes.isWide ? .doubleQuadword : .quadword, &reader, prefixes) {
-        $0 == 1 ? .compareExchangePair : nil
+    var address: AddressExpression
+    var other = OtherOperand.none
+    if shape.form.hasModRM {
+      let modRM = ModRM(&reader, prefixes)
+      if prefixes.hasLock && (modRM.isRegister || !shape.acceptsLock) { return reader.settle(.invalid) }
+      if modRM.isRegister || shape.form == .foreign { return reader.settle(.unsupported) }
+      address = modRM.address(&reader)
+      switch shape.form {
+      case .immediate:
+        other = .immediate(reader.nextSignExtended(shape.size == .quadword ? .doubleword : shape.size))
+      case .byteImmediate: other = .immediate(reader.nextSignExtended(.byte))
+      case .alone: break
+      default: other = .register(prefixes.operand(modRM.register, shape.registerSize))
       }
-    case 0xb6, 0xb7, 0xbe, 0xbf:
-      let operation: MemoryOperation = opcode < 0xb8 ? .loadZeroExtended : .loadSignExtended
-      let source: OperandSize = opcode & 1 == 0 ? .byte : .word
-      var parts = withRegister(operation, source, toMemory: false, &reader, prefixes)
-      parts?.setRegister(size: prefixes.operandSize, prefixes)
-      return parts
-    default: return nil
+    } else if prefixes.hasLock {
+      return reader.settle(.invalid)
+    } else if shape.form == .string {
+      // No prefix moves the destination off ES:[RDI].
+      address = AddressExpression(.es, base: .rdi, size: prefixes.addressSize, mode: mode)
+    } else {
+      address = AddressExpression(prefixes.segment ?? .ds, size: prefixes.addressSize, mode: mode)
+      address.displacement = reader.next(prefixes.addressSize)
+      other = .register(RegisterOperand(.rax))
     }
+    return reader.settle(
+      .decoded(
+        MemoryInstruction(
+          operation: shape.operation, size: shape.size, registerSize: shape.registerSize, other: other,
+          memoryIsDestination: shape.form.memoryIsDestination,
+          isLocked: prefixes.hasLock || shape.operation == .exchange,
+          iteration: StringIteration(
+            addressSize: prefixes.addressSize, repeats: shape.form == .string && prefixes.repetition != .none),
+          length: reader.position, address: address, sourceSegment: prefixes.segment ?? .ds)))
   }
 }

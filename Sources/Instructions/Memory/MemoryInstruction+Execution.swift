@@ -6,7 +6,7 @@ extension MemoryInstruction {
   /// Executes the instruction (one element of it when it repeats).
   ///
   /// - Parameters:
-  ///   - memoryValue: the memory operand's contents when `readsMemory`; for MOVS those at `sourceAddress`; else ignored.
+  ///   - memoryValue: the memory operand's contents when `readsMemory`; for MOVS those at `sourceAddress`.
   ///     Bits above `size` are ignored.
   ///   - registers: read and updated, partial writes as the CPU does them.
   ///   - flags: the status flags are read and updated; DF is read.

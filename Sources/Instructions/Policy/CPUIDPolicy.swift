@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What CPUID tells a PV guest. A policy is made once per domain from the processor's own answers; after that each CPUID is
-// a few masks over what the processor says. Leaves that are not named here answer zero.
+// What CPUID tells a PV guest. A policy is made once per domain from the processor's own answers; after that each CPUID
+// is a few masks over what the processor says. Leaves that are not named here answer zero.
 
 /// CPUID as one PV domain sees it.
 public struct CPUIDPolicy: Sendable {
@@ -82,12 +82,10 @@ public struct CPUIDPolicy: Sendable {
     leaf: UInt32, subleaf: UInt32, processor: CPUIDVirtualProcessor,
     host: (_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters
   ) -> CPUIDRegisters {
-    switch leaf {
-    case 0...maximumBasicLeaf: basic(leaf, subleaf, processor, host)
-    case 0x4000_0000...0x4000_00ff: hypervisor(leaf, subleaf)
-    case 0x8000_0000...maximumExtendedLeaf: extended(leaf, processor, host)
-    default: CPUIDRegisters()
-    }
+    if leaf <= maximumBasicLeaf { return basic(leaf, subleaf, processor, host) }
+    if leaf >> 8 == 0x40_0000 { return hypervisor(leaf, subleaf) }
+    if leaf >= 0x8000_0000 && leaf <= maximumExtendedLeaf { return extended(leaf, processor, host) }
+    return CPUIDRegisters()
   }
 
   /// Leaves from zero.
@@ -141,11 +139,14 @@ public struct CPUIDPolicy: Sendable {
   private func extended(
     _ leaf: UInt32, _ processor: CPUIDVirtualProcessor, _ host: (UInt32, UInt32) -> CPUIDRegisters
   ) -> CPUIDRegisters {
-    var result = host(leaf, 0)
+    let raw = host(leaf, 0)
+    var result = raw
     switch leaf {
     case 0x8000_0000:
-      result.eax = maximumExtendedLeaf
+      result = CPUIDRegisters(eax: maximumExtendedLeaf)
+      if vendor != .intel { (result.ebx, result.ecx, result.edx) = (raw.ebx, raw.ecx, raw.edx) }
     case 0x8000_0001:
+      if vendor == .intel { (result.eax, result.ebx) = (0, 0) }
       result.ecx &= visible(.extendedECX)
       if vendor == .amd && topology.hasSeveral { result.ecx |= 1 << 1 }
       result.edx &= visible(.extendedEDX)
@@ -153,15 +154,18 @@ public struct CPUIDPolicy: Sendable {
         let repeated: UInt32 = 0x0183_f3ff
         result.edx |= identity(host(1, 0), processor).edx & repeated
       }
-    case 0x8000_0002...0x8000_0006: break
+    case 0x8000_0002...0x8000_0004: break
+    // Caches and TLBs in AMD's form; Intel defines one register of it.
+    case 0x8000_0005: if vendor == .intel { result = CPUIDRegisters() }
+    case 0x8000_0006: if vendor == .intel { result = CPUIDRegisters(ecx: raw.ecx) }
     case 0x8000_0007:
-      result = CPUIDRegisters(edx: result.edx & visible(.powerEDX))
+      result = CPUIDRegisters(edx: raw.edx & visible(.powerEDX))
     case 0x8000_0008:
       result.ebx &= visible(.capacityEBX)
       result.ecx = vendor == .amd ? (topology.identifiers &- 1) | (topology.identifierBits << 12) : 0
       result.edx = 0
     case 0x8000_0021:
-      result = CPUIDRegisters(eax: result.eax & visible(.extended2EAX), ecx: result.ecx & visible(.extended2ECX))
+      result = CPUIDRegisters(eax: raw.eax & visible(.extended2EAX), ecx: raw.ecx & visible(.extended2ECX))
     // 0xA SVM, 0x19 large-page TLBs, 0x1B sampling, 0x1C LWP, 0x1D and 0x1E host topology, 0x1F memory encryption.
     default: result = CPUIDRegisters()
     }

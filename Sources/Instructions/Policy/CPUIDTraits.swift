@@ -57,8 +57,8 @@ public struct CPUIDTime: Sendable {
 public struct CPUIDVirtualProcessor: Sendable {
   /// The vCPU's number.
   public var index: UInt32
-  /// CR4 as the guest sees it. Linux looks for OSXSAVE in CPUID before it ever writes CR4 (`xen_check_xsave`), so a vCPU
-  /// has to start with CR4.OSXSAVE set when XSAVE is offered.
+  /// CR4 as the guest sees it. Linux looks for OSXSAVE in CPUID before it ever writes CR4 (`xen_check_xsave`), so a
+  /// vCPU has to start with CR4.OSXSAVE set when XSAVE is offered.
   public var cr4: UInt64
   /// XCR0 as the guest set it.
   public var xcr0: UInt64

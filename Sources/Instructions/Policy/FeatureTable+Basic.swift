@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which leaf 1 and leaf 0xD feature bits a PV guest sees, bit by bit, each hidden one with its reason.
-// Names and bit numbers are those of the public header arch-x86/cpufeatureset.h; bits without a row are hidden. Pure
-// tables.
+// Which leaf 1 and leaf 0xD feature bits a PV guest sees, bit by bit, each hidden one with its reason. Names and bit
+// numbers are those of the public header arch-x86/cpufeatureset.h; bits without a row are hidden. Pure tables.
 
 extension FeatureTable {
   /// Leaf 1 EDX.

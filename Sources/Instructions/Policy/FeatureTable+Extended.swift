@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which 0x8000_00xx feature bits a PV guest sees, bit by bit, each hidden one with its reason.
-// Names and bit numbers are those of the public header arch-x86/cpufeatureset.h; bits without a row are hidden. Pure
-// tables.
+// Which 0x8000_00xx feature bits a PV guest sees, bit by bit, each hidden one with its reason. Names and bit numbers
+// are those of the public header arch-x86/cpufeatureset.h; bits without a row are hidden. Pure tables.
 
 extension FeatureTable {
   /// Leaf 0x80000001 EDX; AMD repeats bits of leaf 1 EDX here, which `CPUIDPolicy` copies.

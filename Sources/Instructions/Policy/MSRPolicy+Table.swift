@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The MSR table itself, in order of number. A row says for whom it holds and what reading and writing do; the comment
-// says why. Where Xen 4.17 was asked (by a Domain 0 that tried them all), rows agree with what it answered, except as noted.
+// says why. Where Xen 4.17 was asked (by a Domain 0 that tried them all), rows agree with what it answered, except as
+// noted.
 
 extension MSRPolicy {
   /// IA32_ARCH_CAPABILITIES bits that tell of immunity or of what VERW clears: RDCL_NO, RSBA, SSB_NO, MDS_NO,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What RDMSR and WRMSR mean to a PV guest: an explicit table, and #GP for the rest, which kernels expect and survive. With
-// `isRelaxed` (XEN_X86_MSR_RELAXED in arch-x86/xen.h) the rest reads as zero and ignores writes; the underlying register
-// is never touched either way.
+// What RDMSR and WRMSR mean to a PV guest: an explicit table, and #GP for the rest, which kernels expect and survive.
+// With `isRelaxed` (XEN_X86_MSR_RELAXED in arch-x86/xen.h) the rest reads as zero and ignores writes; the underlying
+// register is never touched either way.
 
 /// MSR access as one PV domain gets it.
 public struct MSRPolicy: Sendable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Decoding of privileged instructions. Encodings follow the opcode tables of the processor manuals; the forced emulation
-// prefix is from the public header arch-x86/xen.h.
+// Decoding of privileged instructions. Encodings follow the opcode tables of the processor manuals; the forced
+// emulation prefix is from the public header arch-x86/xen.h.
 
 extension PrivilegedInstruction {
   /// Decodes the instruction at the start of `bytes`.
@@ -72,8 +72,7 @@ extension PrivilegedInstruction {
 
   /// UD2 (0F 0B), which followed by the letters "xen" announces CPUID (`XEN_EMULATE_PREFIX`).
   private static func forcedEmulation(_ reader: inout InstructionReader) -> DecodeResult<PrivilegedOperation> {
-    // Short of bytes, the reader yields zeros and `settle` reports it; a byte that differs ends the search at once, so
-    // that a plain UD2 is known as soon as it can be.
+    // A byte that differs ends the search at once, so that a plain UD2 is known as soon as it can be.
     // The sequence is an exact one: no prefixes before it or inside it.
     guard reader.position == 2 else { return .invalid }
     guard reader.next() == 0x78, reader.next() == 0x65, reader.next() == 0x6e else { return .invalid }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two crowded opcode groups 0F 00 and 0F 01: descriptor tables, machine status, and the instructions that hide in the
-// register forms of 0F 01.
+// The two crowded opcode groups 0F 00 and 0F 01: descriptor tables, machine status, and the instructions that hide in
+// the register forms of 0F 01.
 
 extension PrivilegedInstruction {
   /// 0F 00: SLDT, STR, LLDT, LTR. VERR and VERW (/4, /5) do not trap.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The instructions that trap when a guest kernel runs in ring 3, as values. A PV hypervisor sees them through #GP or #UD
-// and gives each its meaning for the guest; this file only says what the guest asked for.
+// The instructions that trap when a guest kernel runs in ring 3, as values. A PV hypervisor sees them through #GP or
+// #UD and gives each its meaning for the guest; this file only says what the guest asked for.
 
 /// One decoded privileged (or otherwise trapping) instruction.
 public struct PrivilegedInstruction: Equatable, Sendable {

@@ -15,8 +15,8 @@ public struct GeneralRegisters: Sendable {
 
   /// The whole 64-bit register.
   public subscript(register: GeneralRegister) -> UInt64 {
-    get { words[Int(register.rawValue)] }
-    set { words[Int(register.rawValue)] = newValue }
+    get { words[Int(register.rawValue & 15)] }
+    set { words[Int(register.rawValue & 15)] = newValue }
   }
 
   /// The operand's bits at `size`, zero-extended to 64.

@@ -16,6 +16,14 @@ public struct ExtendedStateArea: BitwiseCopyable {
     self.frame = frame
   }
 
+  /// The first 512 bytes have been written as FXSAVE writes them: makes them count, and nothing else. Bits that no CPU takes
+  /// are cleared.
+  public func adoptLegacyImage() {
+    PhysicalWindow.store32(frame, word: 6, PhysicalWindow.load32(frame, word: 6) & 0xffff)
+    for word in 64..<72 { PhysicalWindow.store(frame, word: word, 0) }
+    PhysicalWindow.store(frame, word: 64, 3)
+  }
+
   /// Stores this CPU's state.
   public func save() {
     if CPUFeatures.current.xsave {

@@ -28,6 +28,8 @@ public enum LockRank: UInt8, Comparable {
   case domainFrames = 90
   /// The frame allocator.
   case frameAllocator = 100
+  /// One domain's queues of events (FIFO delivery): innermost, as events are sent from anywhere.
+  case eventQueue = 110
   /// Console input and output, taken anywhere.
   case console = 120
 

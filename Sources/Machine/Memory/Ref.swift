@@ -50,6 +50,8 @@ public enum AnchorSlot: Int {
   case machine = 2
   case console = 3
   case testing = 4
+  case interruptRouting = 5
+  case machineMemory = 6
 }
 
 /// A type of which one record exists, found without being passed around.

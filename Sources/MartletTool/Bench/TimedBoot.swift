@@ -18,8 +18,7 @@ struct TimedBoot {
     let log = Places.testLogs + "/" + name + ".log"
     let start = DispatchTime.now().uptimeNanoseconds
     func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }
-    let child = try ChildProcess(
-      ["timeout", "--foreground", "-k", "5", "\(Int(timeout) + 10)"] + (try line.arguments()), output: .file(log))
+    let child = try ChildProcess(try line.arguments(), output: .file(log), diesWithUs: true)
     guard let reader = FileHandle(forReadingAtPath: log) else { throw ToolError.failed("cannot read \(log)") }
     var bytes = Data()
     var shell: Double?

@@ -23,7 +23,8 @@ struct BootModule {
 
 /// Where the serial port goes.
 enum SerialPort {
-  /// This terminal, shared with QEMU's monitor (Ctrl-a c).
+  /// This terminal, shared with QEMU's monitor. QEMU's own escape key would be Ctrl-a, which is the hypervisor's; it is
+  /// moved to Ctrl-] (then x to leave, c for the monitor).
   case terminal
   /// Standard input and output, nothing else on them.
   case standardStreams
@@ -72,7 +73,7 @@ struct QEMULine {
     }
     if network { words += ["-netdev", "user,id=network", "-device", "virtio-net-pci,netdev=network,romfile="] }
     switch serial {
-    case .terminal: words += ["-serial", "mon:stdio"]
+    case .terminal: words += ["-serial", "mon:stdio", "-echr", "29"]
     case .standardStreams: words += ["-serial", "stdio", "-monitor", "none"]
     }
     if !mayReboot { words.append("-no-reboot") }

@@ -9,7 +9,7 @@ enum RunCommand {
     verb: "run",
     summary: """
       Boots Debian's Linux kernel as Domain 0 on Martlet in QEMU, on this terminal. What is missing
-      is installed, fetched and built first. 'poweroff' in Domain 0, or Ctrl-a x, ends it.
+      is installed, fetched and built first. 'poweroff' in Domain 0, or Ctrl-] x, ends it.
       """,
     options: [
       Option("--memory", "SIZE", "memory of the machine, in MiB or with a suffix (1G is the default)"),
@@ -80,7 +80,7 @@ enum RunCommand {
     let isTerminal = unsafe tcgetattr(0, &settings) == 0
     // Ctrl-C is for Domain 0: QEMU has the terminal in raw mode, and a stray signal must not end us before it.
     signal(SIGINT, SIG_IGN)
-    let child = try ChildProcess(try line.arguments(), input: .inherited)
+    let child = try ChildProcess(try line.arguments(), input: .inherited, diesWithUs: true)
     let status = child.wait()
     if isTerminal { unsafe tcsetattr(0, TCSANOW, &settings) }
     return status

@@ -25,10 +25,11 @@ final class ChildProcess {
   private let inputEnd: FileHandle?
   private(set) var status: Int32?
 
-  /// Starts `arguments[0]`, looked up on PATH.
+  /// Starts `arguments[0]`, looked up on PATH. With `diesWithUs` the kernel ends the child when this process ends, however
+  /// that happens: no QEMU is left running behind a test run that was killed.
   init(
     _ arguments: [String], environment: [String: String] = [:], folder: String? = nil,
-    input: ChildInput = .nothing, output: ChildOutput = .inherited
+    input: ChildInput = .nothing, output: ChildOutput = .inherited, diesWithUs: Bool = false
   ) throws {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -52,7 +53,9 @@ final class ChildProcess {
       unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
     }
     // posix_spawn's own way to change folder is not visible to Swift; env(1) does it.
-    let arguments = folder.map { ["env", "-C", $0] + arguments } ?? arguments
+    let inFolder = folder.map { ["env", "-C", $0] + arguments } ?? arguments
+    // setpriv(1) and env(1) become the program they start, so that the child's identifier is the program's.
+    let arguments = diesWithUs ? ["setpriv", "--pdeathsig", "KILL"] + inFolder : inFolder
 
     var variables = ProcessInfo.processInfo.environment
     variables.merge(environment) { $1 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From the table of boots in Integration/Boots to QEMU runs: fetches, builds, makes CDs, disks and broken kernels.
+// From the table of boots in Integration/Boots to QEMU runs: fetches, builds, makes CDs, disks and kernels.
 
 import BootScenarios
 import Foundation
@@ -12,6 +12,7 @@ enum BootRuns {
 
   static func prepare(_ boots: [BootScenario], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {
     try DebianPackages.ensure([.machine, .staticPrograms])
+    try DebianPackages.ensure([.compressors])
     if boots.contains(where: { $0.loader != .qemu }) { try DebianPackages.ensure([.bootableISO]) }
     let kernel = try DebianKernel.ensure()
     let initramfs = try Initramfs.build(kernel: kernel)
@@ -49,7 +50,7 @@ enum BootRuns {
       if let scenario = boot.scenario { words.append("martlet.test=" + scenario) }
 
       var modules: [BootModule] = []
-      if let path = try BrokenKernels.path(boot.kernel, of: kernel, folder: folder) {
+      if let path = try KernelImages.path(boot.kernel, of: kernel, folder: folder) {
         modules = [BootModule(path: path, commandLine: words.joined(separator: " ")), BootModule(path: initramfs)]
       }
       if boot.loader == .qemu {

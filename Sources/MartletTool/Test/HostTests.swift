@@ -8,12 +8,13 @@ enum HostTests {
   /// Builds and runs them. A filter is passed on as a regular expression that stands for itself.
   static func run(filter: String?, into tally: inout TestTally) throws {
     try DebianPackages.ensure([.headers, .compressors])
+    let kernels = try RealKernels.ensure()
     Report.step("building and running the host tests")
     let log = Places.testLogs + "/host-tests.log"
     var command = ["swift", "test", "--package-path", Places.root]
     if let filter { command += ["--filter", NSRegularExpression.escapedPattern(for: filter)] }
     let start = Date()
-    let status = try ChildProcess(command, output: .file(log)).wait()
+    let status = try ChildProcess(command, environment: [RealKernels.variable: kernels], output: .file(log)).wait()
     let seconds = Date().timeIntervalSince(start)
     let report = HostTestReport(String(decoding: FileManager.default.contents(atPath: log) ?? Data(), as: UTF8.self))
     tally.add(passed: report.passed)
@@ -24,13 +25,15 @@ enum HostTests {
     } else if status == 0 && report.passed == 0 && filter == nil {
       tally.add(TestOutcome(name: "host tests", failure: "'swift test' ran no test", details: LogTail.of(log)))
     }
-    Report.line(String(format: "host tests: %d passed, %d failed (%.0f s)", report.passed, report.failed.count, seconds))
+    let counts = "\(report.passed) passed, \(report.failed.count) failed, \(report.skipped) skipped"
+    Report.line(String(format: "host tests: \(counts) (%.0f s)", seconds))
   }
 }
 
 /// What Swift Testing said, line by line: "✔ Test name() passed after 0.001 seconds." and its like.
 struct HostTestReport {
   private(set) var passed = 0
+  private(set) var skipped = 0
   private(set) var failed: [String] = []
   private var issues: [String: String] = [:]
 
@@ -51,6 +54,7 @@ struct HostTestReport {
         started.remove(name)
       } else if let name = Self.name(in: rest, before: " skipped") {
         started.remove(name)
+        skipped += 1
       } else if let name = Self.name(in: rest, before: " recorded an issue"), issues[name] == nil {
         issues[name] = String(rest.dropFirst(name.count + 1))
       }

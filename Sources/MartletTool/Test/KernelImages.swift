@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kernels that cannot be booted, each made from a sound one or from something that is none.
+// Kernels for Domain 0 other than Debian's as it is: the same in other wrappings, and some that cannot be booted.
 
 import BootScenarios
 import Foundation
 
-enum BrokenKernels {
+enum KernelImages {
   /// The file to load as Domain 0's kernel; nil for none at all.
   static func path(_ image: KernelImage, of kernel: DebianKernel, folder: String) throws -> String? {
     switch image {
@@ -28,6 +28,15 @@ enum BrokenKernels {
       return path
     case .withoutNotes:
       return Places.build + "/programs/load"
+    case .elf:
+      let path = folder + "/vmlinux-" + kernel.release
+      try BzImage(try Places.read(kernel.image)).unpack(to: path)
+      return path
+    case .repacked(let program):
+      let plain = folder + "/vmlinux-" + kernel.release
+      let path = folder + "/vmlinuz-" + kernel.release + "-" + program
+      try BzImage(try Places.read(kernel.image)).repack(plain, with: program, to: path)
+      return path
     }
   }
 }

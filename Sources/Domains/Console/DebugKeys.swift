@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keys for a person at the serial console, once CTRL-a has been pressed three times.
+import Frames
+import Machine
+import Scheduling
+import XenABI
+
+/// The debug keys.
+public enum DebugKeys {
+  /// Not keys: the keyboard has just become ours, or Domain 0's again.
+  static let entered: UInt8 = 0xfe
+  static let left: UInt8 = 0xff
+
+  /// Does what a key asks for. On the CPU that took it.
+  public static func press(_ key: UInt8) {
+    switch key {
+    case entered: say("input goes to Martlet ('h' for help; CTRL-a three times to go back to Domain 0)")
+    case left: say("input goes to Domain 0 (CTRL-a three times for Martlet)")
+    case UInt8(ascii: "h"): help()
+    case UInt8(ascii: "d"): registers()
+    case UInt8(ascii: "q"): domains()
+    case UInt8(ascii: "r"): runQueues()
+    case UInt8(ascii: "t"): time()
+    case UInt8(ascii: "e"): eventChannels()
+    case UInt8(ascii: "g"): grants()
+    case UInt8(ascii: "R"): MachineEnd.reboot()
+    case 10, 13: break
+    default: say("no such key; 'h' lists them")
+    }
+  }
+
+  static func say(_ text: StaticString) { Log.write(.error, text) }
+
+  private static func help() {
+    say("h  this list")
+    say("d  registers of the CPUs' guests")
+    say("q  domains and their vCPUs")
+    say("r  run queues")
+    say("t  time")
+    say("e  event channels")
+    say("g  grant tables")
+    say("R  reboot the machine")
+  }
+
+  private static func forEachDomain(_ body: (Ref<Domain>) -> Void) {
+    let table = Ref<Hypervisor>.shared
+    for id in 0..<min(table[].domains.capacity, Int(DomainID.firstReserved)) {
+      if let domain = table[].domains.find(DomainID(UInt16(id))) { body(domain) }
+    }
+  }
+
+  private static func registers() {
+    GuestDump.current()
+    forEachDomain { domain in
+      for index in 0..<domain[].maximumVCPUs {
+        guard let vcpu = domain[].vcpu(index: index), vcpu[].isRunning.load() == 0, vcpu[].isInitialised else { continue }
+        GuestDump.print(vcpu, vcpu[].registers)
+      }
+    }
+  }
+
+  private static func domains() {
+    forEachDomain { domain in
+      Log.write(.error) {
+        $0.put("domain ")
+        $0.put(decimal: UInt64(domain[].id.raw))
+        $0.put(": ")
+        $0.put(decimal: ledger[].accounts.owned(domain[].id))
+        $0.put(" frames of ")
+        $0.put(decimal: ledger[].accounts.limit(domain[].id))
+        $0.put(", ")
+        $0.put(decimal: UInt64(domain[].maximumVCPUs))
+        $0.put(" vCPUs, paused ")
+        $0.put(decimal: domain[].pauseCount.load())
+      }
+      for index in 0..<domain[].maximumVCPUs {
+        guard let vcpu = domain[].vcpu(index: index) else { continue }
+        Log.write(.error) {
+          $0.put("  vCPU ")
+          $0.put(decimal: UInt64(index))
+          $0.put(" on CPU ")
+          $0.put(decimal: vcpu[].cpu.load())
+          $0.put(vcpu[].isRunning.load() != 0 ? ", running" : ", not running")
+          $0.put(", holds ")
+          $0.put(hex: vcpu[].holds.load())
+          $0.put(vcpu[].info.isPending ? ", upcall pending" : "")
+          $0.put(vcpu[].info.isMasked ? ", events masked" : "")
+        }
+      }
+    }
+  }
+
+  private static func runQueues() {
+    for number in 0..<CPUs.started {
+      guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { continue }
+      let (count, weight) = cpu[].queue.withLock { (UInt64($0.runnableCount), $0.runnableWeight) }
+      Log.write(.error) {
+        $0.put("CPU ")
+        $0.put(decimal: UInt64(number))
+        $0.put(": ")
+        $0.put(decimal: count)
+        $0.put(" runnable of weight ")
+        $0.put(decimal: weight)
+        $0.put(cpu[].isIdle ? ", idle" : "")
+      }
+    }
+  }
+
+  private static func time() {
+    let clock = Ref<Hypervisor>.shared[].clock
+    Log.write(.error) {
+      $0.put("system time ")
+      $0.put(decimal: clock.now)
+      $0.put(" ns, counter at ")
+      $0.put(decimal: clock.hertz / 1000)
+      $0.put(" kHz")
+    }
+    for number in 0..<CPUs.started {
+      guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { continue }
+      Log.write(.error) {
+        $0.put("CPU ")
+        $0.put(decimal: UInt64(number))
+        $0.put(": timer set for ")
+        $0.put(decimal: cpu[].timerDeadline)
+      }
+    }
+  }
+
+  private static func eventChannels() {
+    forEachDomain { domain in
+      Log.write(.error) {
+        $0.put("event channels of domain ")
+        $0.put(decimal: UInt64(domain[].id.raw))
+      }
+      for port in 0..<Events.portCount(domain) {
+        var line = TextLine()
+        if Events.describe(domain, port: EventPort(port), into: &line) { Ref<Console>.shared.write(line) }
+      }
+    }
+  }
+
+  private static func grants() {
+    forEachDomain { domain in
+      domain[].grants.withLock { table in
+        var summary = TextLine()
+        table.writeSummary(to: &summary)
+        Ref<Console>.shared.write(summary)
+        var index = 0
+        // As many lines as a person can read.
+        for _ in 0..<200 {
+          var line = TextLine()
+          guard let next = table.writeLine(from: index, to: &line) else { break }
+          if line.count > 0 { Ref<Console>.shared.write(line) }
+          index = next
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// A vCPU's whole state as a guest or a tool gives it (struct vcpu_guest_context, xen/arch-x86/xen.h).
+import Frames
+import Machine
+import XenABI
+
+/// Loading a context.
+public enum GuestContext {
+  /// Gives a vCPU that has never run the state that stands at `address` in the current guest's memory.
+  ///
+  /// - Throws: `fault`; `invalid` for tables, descriptors or addresses that it cannot have; `restart` when preempted (nothing
+  ///   has changed then but what the next try finds done).
+  public static func load(_ vcpu: Ref<VCPU>, from address: LinearAddress) throws(XenError) {
+    func word(_ offset: Int) throws(XenError) -> UInt64 {
+      do { return try GuestMemory.read64(address + UInt64(offset)) } catch { throw .fault }
+    }
+    let domain = vcpu[].domain
+    let flags = try word(VCPUContextLayout.flags)
+    // Everything that can be refused comes first.
+    var registers = TrapFrame.zero
+    var raw = InlineArray<25, UInt64>(repeating: 0)
+    do {
+      raw = try GuestMemory.read(
+        address + UInt64(VCPUContextLayout.userRegisters), as: InlineArray<25, UInt64>.self, initial: raw)
+    } catch { throw .fault }
+    registers.r15 = raw[0]
+    registers.r14 = raw[1]
+    registers.r13 = raw[2]
+    registers.r12 = raw[3]
+    registers.rbp = raw[4]
+    registers.rbx = raw[5]
+    registers.r11 = raw[6]
+    registers.r10 = raw[7]
+    registers.r9 = raw[8]
+    registers.r8 = raw[9]
+    registers.rax = raw[10]
+    registers.rcx = raw[11]
+    registers.rdx = raw[12]
+    registers.rsi = raw[13]
+    registers.rdi = raw[14]
+    registers.rip = raw[16]
+    registers.cs = raw[17] & 0xffff | 3
+    registers.rflags = raw[18] & FlagsRegister.guestMay | 2 | FlagsRegister.interrupt
+    registers.rsp = raw[19]
+    registers.ss = raw[20] & 0xffff | 3
+    guard LinearAddress(registers.rip).isCanonical else { throw .invalid }
+    var callbacks = GuestCallbacks()
+    callbacks.event = try word(VCPUContextLayout.eventCallback)
+    callbacks.failsafe = try word(VCPUContextLayout.failsafeCallback)
+    callbacks.syscall = try word(VCPUContextLayout.syscallCallback)
+    callbacks.failsafeMasksEvents = flags & 8 != 0
+    callbacks.syscallMasksEvents = flags & 16 != 0
+    let fsBase = try word(VCPUContextLayout.fsBase)
+    let gsKernel = try word(VCPUContextLayout.gsBaseKernel)
+    let gsUser = try word(VCPUContextLayout.gsBaseUser)
+    let addresses: InlineArray<6, UInt64> = [callbacks.event, callbacks.failsafe, callbacks.syscall, fsBase, gsKernel, gsUser]
+    for index in addresses.indices where !LinearAddress(addresses[index]).isCanonical { throw .invalid }
+    let ldtBase = try word(VCPUContextLayout.ldtBase)
+    let ldtEntries = try word(VCPUContextLayout.ldtEntries)
+    guard ldtEntries <= 8192, ldtBase & 0xfff == 0 || ldtEntries == 0, LinearAddress(ldtBase).isCanonical,
+      !LinearAddress(ldtBase).isHypervisor
+    else { throw .invalid }
+    let gdtEntries = try word(VCPUContextLayout.gdtEntries)
+    guard gdtEntries <= 7168 else { throw .invalid }
+    let gdtCount = (Int(gdtEntries) &+ 511) / 512
+    var gdt = InlineArray<16, MachineFrame>(repeating: .invalid)
+    for page in 0..<gdtCount {
+      gdt[page] = MachineFrame(try word(VCPUContextLayout.gdtFrames &+ page &* 8))
+    }
+    let kernelTable = MachineFrame(physical: try word(VCPUContextLayout.control &+ 24))
+    let userRaw = try word(VCPUContextLayout.control &+ 8)
+    let userTable: MachineFrame? = userRaw & PTE.frameMask == 0 ? nil : MachineFrame(physical: userRaw & PTE.frameMask)
+    try loadTraps(vcpu, address)
+    // Counts: page tables may be preempted, so they come first and one by one.
+    var budget = EntryBudget()
+    try domain[].pageTables.withLock { work throws(XenError) in
+      try ledger[].use(kernelTable, level: 4, domain.entryRules(), &work, &budget)
+      guard let userTable else { return }
+      do throws(XenError) {
+        try ledger[].use(userTable, level: 4, domain.entryRules(), &work, &budget)
+      } catch {
+        ledger[].stopUsing(kernelTable, &work)
+        throw error
+      }
+    }
+    for page in 0..<gdtCount {
+      do { try ledger[].useDescriptors(gdt[page], owner: domain[].id) } catch {
+        for earlier in 0..<page { ledger[].stopUsingDescriptors(gdt[earlier]) }
+        domain[].pageTables.withLock { work in
+          ledger[].stopUsing(kernelTable, &work)
+          if let userTable { ledger[].stopUsing(userTable, &work) }
+        }
+        throw .invalid
+      }
+    }
+    // From here on nothing fails.
+    vcpu[].registers = registers
+    vcpu[].es = UInt16(truncatingIfNeeded: raw[21])
+    vcpu[].ds = UInt16(truncatingIfNeeded: raw[22])
+    vcpu[].fs = UInt16(truncatingIfNeeded: raw[23])
+    vcpu[].gs = UInt16(truncatingIfNeeded: raw[24])
+    vcpu[].isKernelMode = flags & 4 != 0
+    vcpu[].callbacks = callbacks
+    vcpu[].fsBase = fsBase
+    vcpu[].gsBaseKernel = gsKernel
+    vcpu[].gsBaseUser = gsUser
+    vcpu[].ldtBase = ldtBase
+    vcpu[].ldtEntries = Int(ldtEntries)
+    for page in 0..<gdtCount { vcpu[].gdtFrames[page] = gdt[page] }
+    vcpu[].gdtEntries = Int(gdtEntries)
+    vcpu[].kernelStackSegment = ((try? GuestMemory.read64(address + UInt64(VCPUContextLayout.kernelStackSegment))) ?? 0) | 3
+    vcpu[].kernelStackPointer = (try? GuestMemory.read64(address + UInt64(VCPUContextLayout.kernelStackPointer))) ?? 0
+    vcpu[].kernelTable = kernelTable
+    vcpu[].userTable = userTable
+    vcpu[].cr4 = Ref<VCPU>.initialCR4
+    if flags & 1 != 0 {
+      _ = GuestMemory.read(address, frame: vcpu[].extendedState.frame, offset: 0, count: 512)
+      vcpu[].extendedState.adoptLegacyImage()
+    }
+    vcpu[].info.isMasked = true
+    vcpu[].isInitialised = true
+    vcpu.publishTime()
+  }
+
+  private static func loadTraps(_ vcpu: Ref<VCPU>, _ address: LinearAddress) throws(XenError) {
+    let start = address + UInt64(VCPUContextLayout.traps)
+    for vector in 0..<256 {
+      var words = InlineArray<2, UInt64>(repeating: 0)
+      do { words = try GuestMemory.read(start + UInt64(vector) &* 16, as: InlineArray<2, UInt64>.self, initial: words) } catch {
+        throw .fault
+      }
+      guard LinearAddress(words[1]).isCanonical else { throw .invalid }
+      vcpu.setTrap(vector: UInt8(vector), word: words[0], address: words[1])
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bringing vCPUs up and down, their timers, and where they want to read of themselves.
+import Domains
+import Frames
+import Machine
+import XenABI
+
+extension Hypercall {
+  /// `vcpu_op`: command, vCPU, address of the argument (xen/vcpu.h).
+  ///
+  /// - Throws: `noEntry` for a vCPU that the domain does not have; see each command; `notImplemented` for an unknown one.
+  mutating func vcpuOp() throws(XenError) -> HypercallOutcome {
+    guard arguments[1] < UInt64(domain[].maximumVCPUs), let other = domain[].vcpu(index: Int(arguments[1])) else {
+      throw .noEntry
+    }
+    switch UInt32(truncatingIfNeeded: arguments[0]) {
+    case 0: return try initialise(other)
+    case 1:
+      guard other[].isInitialised else { throw .invalid }
+      if other[].holds.fetchAnd(~VCPUHold.down) & VCPUHold.down != 0 { Scheduler.settle(other) }
+    case 2:
+      // The last one may go too: a domain without a running vCPU simply waits for its end.
+      if other[].holds.fetchOr(VCPUHold.down) & VCPUHold.down == 0 { Scheduler.settle(other) }
+    case 3: return .done(other[].holds.load() & VCPUHold.down == 0 ? 1 : 0)
+    case 4: try GuestMemory.put(address(2), other.runstateRecord(now: Hypervisor.now))
+    case 5:
+      let area = LinearAddress(try GuestMemory.fetch(address(2), initial: UInt64(0)))
+      guard GuestMemory.allows(area, bytes: 48) else { throw .fault }
+      try GuestMemory.put(area, other.runstateRecord(now: Hypervisor.now))
+      other[].runstateArea = area
+    case 6: try setPeriodic(other)
+    case 7:
+      other[].period = 0
+      other.updateTimer()
+    case 8: try setSingleShot(other)
+    case 9:
+      guard other == vcpu else { throw .invalid }
+      other[].oneShot = nil
+      other.updateTimer()
+    case 10: try registerInfo(other)
+    case 11:
+      other[].pending.fetchOr(VCPUPending.nmi)
+      other.kick()
+    case 12:
+      // Which CPU it is on, for those who drive the hardware (struct vcpu_get_physid).
+      guard domain[].mayUseHardware else { throw .notPermitted }
+      let cpu = Int(other[].cpu.load())
+      try GuestMemory.put(address(2), UInt64(CPUs.apicID(cpu)) | UInt64(cpu) &<< 32)
+    case 13:
+      let area = LinearAddress(try GuestMemory.fetch(address(2), initial: UInt64(0)))
+      guard GuestMemory.allows(area, bytes: 32) else { throw .fault }
+      try GuestMemory.put(area, other.timeRecord)
+      other[].timeArea = area
+    default: throw .notImplemented
+    }
+    return .success
+  }
+
+  private func setPeriodic(_ other: Ref<VCPU>) throws(XenError) {
+    let period = try GuestMemory.fetch(address(2), initial: UInt64(0))
+    guard other == vcpu else { throw .invalid }
+    // Less than a millisecond is refused; a period of ages would overflow the clock.
+    guard period >= 1_000_000, period <= UInt64(Int64.max) else { throw .invalid }
+    other[].period = period
+    other[].nextPeriod = Hypervisor.now &+ period
+    other.updateTimer()
+  }
+
+  private func setSingleShot(_ other: Ref<VCPU>) throws(XenError) {
+    guard other == vcpu else { throw .invalid }
+    var words = InlineArray<2, UInt64>(repeating: 0)
+    words = try GuestMemory.fetch(address(2), initial: words)
+    // VCPU_SSHOTTMR_future: a time that is past is an error instead of a timer that fires at once.
+    if words[1] & 1 != 0 && words[0] < Hypervisor.now { throw .timeExpired }
+    other[].oneShot = words[0]
+    other.updateTimer()
+  }
+
+  /// VCPUOP_register_vcpu_info: a frame and an offset in it (struct vcpu_register_vcpu_info). Once for each vCPU.
+  private func registerInfo(_ other: Ref<VCPU>) throws(XenError) {
+    var words = InlineArray<2, UInt64>(repeating: 0)
+    words = try GuestMemory.fetch(address(2), initial: words)
+    let frame = MachineFrame(words[0])
+    let offset = UInt32(truncatingIfNeeded: words[1])
+    guard offset <= 4096 &- 64, offset & 7 == 0 else { throw .invalid }
+    guard !other[].hasOwnInfo else { throw .invalid }
+    // A vCPU other than the caller's must not be running with the old place while it changes.
+    guard other == vcpu || other[].holds.load() & VCPUHold.down != 0 else { throw .invalid }
+    guard ledger[].takeWritable(frame, owner: domain[].id) else { throw .invalid }
+    other.moveInfo(to: VCPUInfoPlace(frame: frame, offset: Int(offset)))
+    return
+  }
+
+  /// VCPUOP_initialise: gives a vCPU that is down its first state (struct vcpu_guest_context).
+  private mutating func initialise(_ other: Ref<VCPU>) throws(XenError) -> HypercallOutcome {
+    guard other[].holds.load() & VCPUHold.down != 0 else { throw .exists }
+    guard !other[].isInitialised else { throw .exists }
+    try GuestContext.load(other, from: address(2))
+    return .success
+  }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The extended page-table operations: pins, base pointers, flushes, LDT, clearing and copying.
+import Domains
+import Frames
+import Machine
+import XenABI
+
+extension Hypercall {
+  /// `mmuext_op`: a list of 24-byte operations (struct mmuext_op: command, two arguments); the count of those done goes to the
+  /// third argument's address, if there is one.
+  ///
+  /// - Throws: what the first operation that fails throws; see each.
+  mutating func mmuextOp() throws(XenError) -> HypercallOutcome {
+    let target = try pageTableTarget(arguments[3])
+    let isResumed = arguments[1] & 0x8000_0000 != 0
+    var left = UInt32(truncatingIfNeeded: arguments[1] & 0x7fff_ffff)
+    var request = address(0)
+    let doneAddress = address(2)
+    var done: UInt32 = 0
+    if isResumed && doneAddress.raw != 0 { done = try GuestMemory.fetch(doneAddress, initial: UInt32(0)) }
+    var failure: XenError? = nil
+    var budget = PreemptionBudget()
+    while left > 0 {
+      do {
+        var words = InlineArray<3, UInt64>(repeating: 0)
+        words = try GuestMemory.fetch(request, initial: words)
+        try extended(UInt32(truncatingIfNeeded: words[0]), words[1], words[2], target)
+      } catch {
+        failure = error
+        break
+      }
+      left &-= 1
+      done &+= 1
+      request = request + 24
+      if left > 0 && budget.isExhausted() {
+        failure = .restart
+        break
+      }
+    }
+    if doneAddress.raw != 0 { try GuestMemory.put(doneAddress, done) }
+    if failure == .restart {
+      arguments[0] = request.raw
+      arguments[1] = UInt64(left) | 0x8000_0000
+      return .again
+    }
+    if let failure { throw failure }
+    return .success
+  }
+
+  private func extended(_ command: UInt32, _ first: UInt64, _ second: UInt64, _ target: PageTableTarget) throws(XenError) {
+    let frame = MachineFrame(first)
+    switch command {
+    case 0...3:  // MMUEXT_PIN_L1_TABLE to _L4_
+      var budget = EntryBudget()
+      // The frame may be another domain's, whose tables they then are.
+      var rules = target.rules
+      let owner = rules.frameOwner == rules.tableOwner ? target.tables : try self.target(rules.frameOwner.raw)
+      rules = owner == target.tables ? rules : owner.entryRules()
+      try owner[].pageTables.withLock { work throws(XenError) in
+        defer { noteTeardown(work.isEmpty) }
+        try ledger[].pin(frame, level: Int(command) &+ 1, rules, &work, &budget)
+      }
+    case 4:  // MMUEXT_UNPIN_TABLE
+      let owner = target.rules.frameOwner == target.rules.tableOwner ? target.tables : try self.target(target.rules.frameOwner.raw)
+      try owner[].pageTables.withLock { work throws(XenError) in
+        defer { noteTeardown(work.isEmpty) }
+        try ledger[].unpin(frame, owner: owner[].id, &work)
+      }
+    case 5: try newBasePointer(frame)
+    case 15: try newUserBasePointer(frame)
+    case 6: TLB.flushLocal()
+    case 7: if !LinearAddress(first).isHypervisor { TLB.invalidate(LinearAddress(first)) }
+    case 8, 9: TLB.flush(try cpus(ofBitmap: LinearAddress(second)))
+    case 10, 11: TLB.flush(allCPUs)
+    case 12, 18:  // MMUEXT_FLUSH_CACHE, _GLOBAL
+      guard domain[].mayUseHardware else { throw .accessDenied }
+      Registers.writeBackCaches()
+    case 13: try setLDT(first, second)
+    case 16:  // MMUEXT_CLEAR_PAGE
+      guard ledger[].takeWritable(frame, owner: target.rules.frameOwner) else { throw .invalid }
+      PhysicalWindow.clear(frame)
+      ledger[].dropWritable(frame)
+    case 17:  // MMUEXT_COPY_PAGE
+      let source = MachineFrame(second)
+      guard ledger[].take(source, owner: target.rules.frameOwner) else { throw .invalid }
+      defer { ledger[].drop(source) }
+      guard ledger[].takeWritable(frame, owner: target.rules.frameOwner) else { throw .invalid }
+      PhysicalWindow.copy(from: source, at: 0, to: frame, at: 0, count: 4096)
+      ledger[].dropWritable(frame)
+    case 19, 20: throw .notSupported  // superpages for PV guests are not offered
+    default: throw .notImplemented
+    }
+  }
+
+  /// MMUEXT_NEW_BASEPTR: kernel mode's top-level table.
+  private func newBasePointer(_ frame: MachineFrame) throws(XenError) {
+    let old = vcpu[].kernelTable
+    if old == frame { return TLB.flushLocal() }
+    var budget = EntryBudget()
+    try domain[].pageTables.withLock { work throws(XenError) in
+      defer { noteTeardown(work.isEmpty) }
+      try ledger[].use(frame, level: 4, domain.entryRules(), &work, &budget)
+      // The new one first: the CPU must not be left on a table that is being taken apart.
+      vcpu[].kernelTable = frame
+      Registers.setPageTable(frame)
+      TLB.noteFlush()
+      if let old { ledger[].stopUsing(old, &work) }
+    }
+  }
+
+  /// MMUEXT_NEW_USER_BASEPTR: user mode's top-level table; zero for none.
+  private func newUserBasePointer(_ frame: MachineFrame) throws(XenError) {
+    let old = vcpu[].userTable
+    let new: MachineFrame? = frame.number == 0 ? nil : frame
+    if old == new { return }
+    var budget = EntryBudget()
+    try domain[].pageTables.withLock { work throws(XenError) in
+      defer { noteTeardown(work.isEmpty) }
+      if let new { try ledger[].use(new, level: 4, domain.entryRules(), &work, &budget) }
+      vcpu[].userTable = new
+      if let old { ledger[].stopUsing(old, &work) }
+    }
+  }
+
+  /// MMUEXT_SET_LDT: address and number of descriptors.
+  private func setLDT(_ base: UInt64, _ entries: UInt64) throws(XenError) {
+    guard entries <= 8192, base & 0xfff == 0 || entries == 0, LinearAddress(base).isCanonical,
+      !LinearAddress(base).isHypervisor
+    else { throw .invalid }
+    vcpu.setLDT(base: base, entries: Int(entries))
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Batches of page-table and machine-to-physical updates.
+import Domains
+import Frames
+import Machine
+import XenABI
+
+extension Hypercall {
+  /// `mmu_update`: a list of 16-byte requests (struct mmu_update: a machine address whose low bits are the kind, and a value);
+  /// the count of those done goes to the third argument's address, if there is one.
+  ///
+  /// - Throws: `fault`; `invalid` for a bad entry; `notPermitted`, `noSuchDomain` for the domains named; `notImplemented` for
+  ///   a kind that does not exist.
+  mutating func mmuUpdate() throws(XenError) -> HypercallOutcome {
+    let target = try pageTableTarget(arguments[3])
+    // Bit 31 of the count is ours: the call goes on after a preemption, and the count done so far stands in memory.
+    let isResumed = arguments[1] & 0x8000_0000 != 0
+    var left = UInt32(truncatingIfNeeded: arguments[1] & 0x7fff_ffff)
+    var request = address(0)
+    let doneAddress = address(2)
+    var done: UInt32 = 0
+    if isResumed && doneAddress.raw != 0 { done = try GuestMemory.fetch(doneAddress, initial: UInt32(0)) }
+    var failure: XenError? = nil
+    var budget = PreemptionBudget()
+    while left > 0 {
+      do {
+        var words = InlineArray<2, UInt64>(repeating: 0)
+        words = try GuestMemory.fetch(request, initial: words)
+        try one(words[0], words[1], target)
+      } catch {
+        failure = error
+        break
+      }
+      left &-= 1
+      done &+= 1
+      request = request + 16
+      if left > 0 && budget.isExhausted() {
+        failure = .restart
+        break
+      }
+    }
+    if doneAddress.raw != 0 { try GuestMemory.put(doneAddress, done) }
+    if failure == .restart {
+      arguments[0] = request.raw
+      arguments[1] = UInt64(left) | 0x8000_0000
+      return .again
+    }
+    if let failure { throw failure }
+    return .success
+  }
+
+  @inline(__always)
+  private func one(_ pointer: UInt64, _ value: UInt64, _ target: PageTableTarget) throws(XenError) {
+    switch pointer & 3 {
+    case 0, 2, 3:
+      let table = MachineFrame(physical: pointer)
+      let index = Int((pointer & 0xfff) &>> 3)
+      // A machine address above all memory names nothing.
+      guard PhysicalWindow.contains(table), pointer & 4 == 0 else { throw .invalid }
+      var budget = EntryBudget()
+      try target.tables[].pageTables.withLock { work throws(XenError) in
+        defer { noteTeardown(work.isEmpty) }
+        try ledger[].updateEntry(
+          table, index, to: value, keepAccessedDirty: pointer & 3 == 2, target.rules, &work, &budget)
+      }
+    case 1:
+      let frame = MachineFrame(physical: pointer)
+      // The entry says what the owner calls the frame, so only the owner (or who builds it) may say.
+      let owner = target.rules.frameOwner
+      guard ledger[].take(frame, owner: owner) else { throw .invalid }
+      Ref<Hypervisor>.shared[].machineToPhysical.store(frame, value)
+      ledger[].drop(frame)
+    default: throw .notImplemented
+    }
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Changing the mapping of one page of the caller's own address space.
+import Domains
+import Frames
+import Machine
+import XenABI
+
+extension Hypercall {
+  /// `update_va_mapping`: address, new level-1 entry, how to flush (UVMF_*).
+  ///
+  /// - Throws: `invalid` for a bad entry, or an address without a page table.
+  @inline(__always)
+  mutating func updateVAMapping() throws(XenError) -> HypercallOutcome {
+    try updateVAMapping(domain.entryRules())
+  }
+
+  /// `update_va_mapping_otherdomain`: as the other, with the domain whose frame is mapped in the fourth argument.
+  mutating func updateVAMappingOtherDomain() throws(XenError) -> HypercallOutcome {
+    let target = try pageTableTarget(arguments[3] & 0xffff)
+    return try updateVAMapping(target.rules)
+  }
+
+  private mutating func updateVAMapping(_ rules: EntryRules) throws(XenError) -> HypercallOutcome {
+    let linear = address(0)
+    let value = arguments[1]
+    let flags = arguments[2]
+    guard !linear.isHypervisor, linear.isCanonical, let place = GuestTables.level1Entry(vcpu, linear) else { throw .invalid }
+    var budget = EntryBudget()
+    try domain[].pageTables.withLock { work throws(XenError) in
+      defer { noteTeardown(work.isEmpty) }
+      try ledger[].updateEntry(place.table, place.index, to: value, rules, &work, &budget)
+    }
+    if flags & 3 != 0 { try flush(linear, flags) }
+    return .success
+  }
+
+  private func flush(_ linear: LinearAddress, _ flags: UInt64) throws(XenError) {
+    let bitmap = LinearAddress(flags & ~7)
+    if flags & 4 == 0 && bitmap.raw == 0 {
+      switch flags & 3 {
+      case 1: TLB.flushLocal()
+      case 2: TLB.invalidate(linear)
+      default: throw .notImplemented
+      }
+      return
+    }
+    TLB.flush(flags & 4 != 0 ? allCPUs : try cpus(ofBitmap: bitmap))
+  }
+}

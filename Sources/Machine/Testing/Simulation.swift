@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host tests only: the simulated machine under the code that runs on metal. Everything above CMachine is the same code.
+#if os(Linux)
+  import CMachine
+
+  /// The simulated machine: its memory is the physical window, and each thread that asks for it is one of its CPUs.
+  public enum Simulation {
+    /// Starts with `frames` frames of cleared memory and nothing else: all records and references from before are gone. The
+    /// calling thread is CPU 0. False where the host has no memory for it.
+    ///
+    /// One simulated machine exists at a time in a process: tests take turns (see `World` in Tests/Support).
+    public static func start(frames: UInt64) -> Bool {
+      guard martlet_simulation_start(frames) else { return false }
+      for cpu in 0..<CPUs.limit { CPUs.setOnline(cpu, false) }
+      CPUs.setStarted(1)
+      becomeCPU(0)
+      return true
+    }
+
+    /// Makes the calling thread CPU `number`, holding no lock and without a record of its own yet.
+    public static func becomeCPU(_ number: Int) {
+      precondition(number >= 0 && number < CPUs.limit)
+      // SAFETY: 1. This thread's own block.
+      let info = unsafe martlet_current_stack_info()
+      unsafe info.pointee = martlet_stack_info()
+      unsafe info.pointee.cpu_number = UInt64(number)
+      CPUs.setOnline(number, true)
+      if CPUs.started <= number { CPUs.setStarted(number + 1) }
+    }
+
+    /// Has this thread's guest copies go through the page tables under `root`.
+    public static func useTables(root: MachineFrame) { martlet_write_cr3(root.physical) }
+
+    /// How many interrupts this thread's CPU has sent to others.
+    public static var interruptsSent: UInt64 {
+      // SAFETY: 1. This thread's own word.
+      martlet_simulated.interrupts_sent
+    }
+
+    /// How often this thread's CPU has flushed all translations.
+    public static var flushes: UInt64 {
+      // SAFETY: 1. This thread's own word.
+      martlet_simulated.flushes
+    }
+  }
+#endif
