@@ -130,11 +130,14 @@ extension GrantTests {
         do {
           var table = GrantTable.make(owner: DomainID(5), limits: GrantLimits(frames: 20))!
           do { try table.setVersion(2) } catch { preconditionFailure("version 2") }
-          #expect(table.frame(ofTableIndex: 19) != nil && table.frame(ofTableIndex: 20) == nil)
+          let (last, beyond) = (table.frame(ofTableIndex: 19), table.frame(ofTableIndex: 20))
+          #expect(last != nil && beyond == nil)
           let handle = table.reserveHandle()!
           table.maptrack.free(handle)
-          #expect(free - ledger[].freeFrames == 4 + 20 + 40 + 3 + 1)
-          #expect(table.tearDown())
+          let taken = free - ledger[].freeFrames
+          #expect(taken == 4 + 20 + 40 + 3 + 1)
+          let isGone = table.tearDown()
+          #expect(isGone)
         }
         let left = ledger[].freeFrames
         #expect(left == free)
