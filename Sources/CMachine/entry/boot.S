@@ -6,6 +6,9 @@
 
 #define PHYSICAL(symbol) ((symbol) - MARTLET_IMAGE_BASE)
 
+#define MARTLET_BOOT_CS 0x08
+#define MARTLET_BOOT_DS 0x10
+
 #define MULTIBOOT1_MAGIC 0x1badb002
 #define MULTIBOOT1_FLAGS 0x3
 #define MULTIBOOT2_MAGIC 0xe85250d6
@@ -117,9 +120,6 @@ enter_long_mode:
   lgdt PHYSICAL(boot_gdt_register)
   ret
 
-#define MARTLET_BOOT_CS 0x08
-#define MARTLET_BOOT_DS 0x10
-
   .code64
 boot_64:
   movabsq $1f, %rax
@@ -227,7 +227,7 @@ martlet_boot_l4: .skip 4096
 boot_l3: .skip 4096
 boot_l2: .skip 4 * 4096
   // Aligned as every stack is, so that the block at its top is found the same way.
-  .p2align 15
+  .p2align 16
   .skip MARTLET_STACK_SIZE - MARTLET_STACK_INFO_SIZE
 martlet_boot_stack_top:
   .skip MARTLET_STACK_INFO_SIZE

@@ -21,6 +21,11 @@ MARTLET_INLINE uint64_t martlet_rdtsc(void) {
   __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
   return ((uint64_t)hi << 32) | lo;
 }
+// high:low divided by `divisor`, which must be greater than `high`.
+MARTLET_INLINE uint64_t martlet_divide(uint64_t high, uint64_t low, uint64_t divisor) {
+  __asm__("divq %2" : "+a"(low), "+d"(high) : "r"(divisor) : "cc");
+  return low;
+}
 MARTLET_INLINE void martlet_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 
 #ifdef __linux__
@@ -182,7 +187,7 @@ void martlet_reset_by_triple_fault(void) __attribute__((noreturn));
 
 extern uint64_t martlet_anchors[32];
 extern struct martlet_cpu martlet_cpus[MARTLET_MAX_CPUS];
-extern uint64_t martlet_flush_clock, martlet_cpus_started;
+extern uint64_t martlet_flush_clock, martlet_cpus_started, martlet_boot_flags;
 extern uint64_t martlet_features[8];
 extern uint64_t martlet_window_base, martlet_window_frames;
 

@@ -87,11 +87,14 @@ public struct Domain: ~Copyable {
 
   /// The vCPU with a number, if there is one.
   @inlinable
-  public func vcpu(_ id: VCPUID) -> Ref<VCPU>? { vcpu(index: Int(id.raw)) }
+  public mutating func vcpu(_ id: VCPUID) -> Ref<VCPU>? { vcpu(index: Int(id.raw)) }
 
   /// The vCPU with an index, if there is one.
-  public func vcpu(index: Int) -> Ref<VCPU>? {
-    index >= 0 && index < Domain.vcpuLimit ? vcpus[index] : nil
+  ///
+  /// By reference: a plain read of one element makes the compiler copy the whole array.
+  public mutating func vcpu(index: Int) -> Ref<VCPU>? {
+    func load(_ entry: inout Ref<VCPU>?) -> Ref<VCPU>? { entry }
+    return index >= 0 && index < Domain.vcpuLimit ? load(&vcpus[index]) : nil
   }
 
   /// Adds the record of a vCPU under its number. Under `life`, or before the domain is listed.

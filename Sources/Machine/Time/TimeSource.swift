@@ -28,7 +28,7 @@ public struct TickScale: BitwiseCopyable {
       shift &+= 1
     }
     // rate is now in (10^9, 2*10^9]: the quotient is below 2^32.
-    let (quotient, _) = rate.dividingFullWidth((1_000_000_000 &>> 32, UInt64(1_000_000_000) &<< 32))
+    let quotient = martlet_divide(1_000_000_000 &>> 32, 1_000_000_000 &<< 32, rate)
     multiplier = UInt32(truncatingIfNeeded: quotient)
     self.shift = shift
   }
@@ -61,7 +61,7 @@ public struct SystemClock: BitwiseCopyable {
 
   static func scaled(_ hertz: UInt64) -> UInt64 {
     let product = hertz.multipliedFullWidth(by: 1 &<< 32)
-    return product.high < 1_000_000_000 ? UInt64(1_000_000_000).dividingFullWidth((product.high, product.low)).quotient : 0
+    return product.high < 1_000_000_000 ? martlet_divide(product.high, product.low, 1_000_000_000) : 0
   }
 
   /// Nanoseconds since boot.
@@ -112,42 +112,45 @@ public struct SystemClock: BitwiseCopyable {
       return .hpet(base: base, period: period)
     }
 
-    /// How many ticks of the time-stamp counter and of the local APIC timer pass in about 20 ms, as rates per second.
-    public func measure() -> (counter: UInt64, timer: UInt64) {
-      LocalAPIC.setTimer(count: 0xffff_ffff)
-      let startTimer = LocalAPIC.timerCount
-      let start = martlet_rdtsc()
-      let nanoseconds: UInt64
+    /// Lets about 20 ms pass; gives how many nanoseconds it were.
+    public func pass() -> UInt64 {
       switch self {
       case .powerManagement(let port):
         let first = martlet_in32(port) & 0xff_ffff
         var now = first
         while (now &- first) & 0xff_ffff < 71_591 { now = martlet_in32(port) & 0xff_ffff }
-        nanoseconds = UInt64((now &- first) & 0xff_ffff) &* 1_000_000_000 / 3_579_545
+        return UInt64((now &- first) & 0xff_ffff) &* 1_000_000_000 / 3_579_545
       case .hpet(let base, let period):
         let first = UInt32(truncatingIfNeeded: martlet_mmio_read64(base &+ 0xf0))
         let wanted = UInt32(truncatingIfNeeded: 20_000_000_000_000 / period)
         var now = first
         while now &- first < wanted { now = UInt32(truncatingIfNeeded: martlet_mmio_read64(base &+ 0xf0)) }
-        nanoseconds = UInt64(now &- first) &* period / 1_000_000
+        return UInt64(now &- first) &* period / 1_000_000
       case .interval:
         martlet_out8(0x61, martlet_in8(0x61) & ~2 | 1)
         martlet_out8(0x43, 0xb0)
         martlet_out8(0x42, UInt8(truncatingIfNeeded: 23_863))
         martlet_out8(0x42, UInt8(truncatingIfNeeded: 23_863 &>> 8))
         while martlet_in8(0x61) & 0x20 == 0 {}
-        nanoseconds = 20_000_000
+        return 20_000_000
       }
+    }
+
+    /// How many ticks of the time-stamp counter and of the local APIC timer pass in a second.
+    public func measure() -> (counter: UInt64, timer: UInt64) {
+      LocalAPIC.setTimer(count: 0xffff_ffff)
+      let startTimer = LocalAPIC.timerCount
+      let start = martlet_rdtsc()
+      let span = max(pass(), 1)
       let ticks = martlet_rdtsc() &- start
       let timerTicks = UInt64(startTimer &- LocalAPIC.timerCount)
       LocalAPIC.setTimer(count: 0)
-      let span = max(nanoseconds, 1)
       return (perSecond(ticks, span), perSecond(timerTicks, span))
     }
 
     func perSecond(_ ticks: UInt64, _ nanoseconds: UInt64) -> UInt64 {
       let product = ticks.multipliedFullWidth(by: 1_000_000_000)
-      return product.high < nanoseconds ? nanoseconds.dividingFullWidth((product.high, product.low)).quotient : 0
+      return product.high < nanoseconds ? martlet_divide(product.high, product.low, nanoseconds) : 0
     }
   }
 #endif
