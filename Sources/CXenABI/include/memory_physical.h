@@ -117,16 +117,6 @@ enum {
 
 // ---- platform_op (platform.h) ----
 
-struct martlet_getidletime {
-  uint64_t cpumap_bitmap;
-  uint32_t cpumap_nr_cpus, padding;
-  uint64_t idletime, now;
-};
-MARTLET_SAME_SIZE(martlet_getidletime, xenpf_getidletime);
-MARTLET_SAME(martlet_getidletime, xenpf_getidletime, cpumap_nr_cpus);
-MARTLET_SAME(martlet_getidletime, xenpf_getidletime, idletime);
-MARTLET_SAME(martlet_getidletime, xenpf_getidletime, now);
-
 struct martlet_resource_op {
   uint32_t nr_entries, cpu;
   uint64_t entries;
@@ -153,7 +143,13 @@ MARTLET_SAME(martlet_symdata, xenpf_symdata, type);
 
 enum {
   OFFSET_platform_op_body = offsetof(struct xen_platform_op, u),
-  OFFSET_getidletime_now = offsetof(struct xenpf_getidletime, now),
+  OFFSET_pcpuinfo_max_present = offsetof(struct xenpf_pcpuinfo, max_present),
+  OFFSET_pcpu_version_max_present = offsetof(struct xenpf_pcpu_version, max_present),
+  OFFSET_pcpu_version_vendor_id = offsetof(struct xenpf_pcpu_version, vendor_id),
+  OFFSET_pcpu_version_family = offsetof(struct xenpf_pcpu_version, family),
+  OFFSET_pcpu_version_model = offsetof(struct xenpf_pcpu_version, model),
+  OFFSET_pcpu_version_stepping = offsetof(struct xenpf_pcpu_version, stepping),
+  OFFSET_core_parking_idle_nums = offsetof(struct xenpf_core_parking, idle_nums),
   OFFSET_firmware_kbd_shift_flags = offsetof(struct xenpf_firmware_info, u),
 };
 

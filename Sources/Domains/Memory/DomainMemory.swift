@@ -7,7 +7,7 @@ import XenABI
 /// What is kept of a domain's memory besides the ledger's counts, under its lock of rank `domainFrames`.
 public struct DomainMemory: ~Copyable {
   /// The memory map that its builder has set; empty if none has (XENMEM_set_memory_map).
-  public var map = MemoryMap()
+  public var map = E820Map()
 
   public init() {}
 }

@@ -9,10 +9,10 @@ public struct MachineMemory: ~Copyable, Anchored {
   public static var anchorSlot: AnchorSlot { .machineMemory }
 
   /// The firmware's memory map, for Domain 0 (XENMEM_machine_memory_map). Fixed once published.
-  public let map: MemoryMap
+  public let map: E820Map
   /// What has been promised to domains and is not theirs yet.
   var claims = Lock<MemoryClaims>(.domainFrames, MemoryClaims())
 
   /// The machine's memory as the firmware describes it.
-  public init(map: MemoryMap) { self.map = map }
+  public init(map: E820Map) { self.map = map }
 }

@@ -40,7 +40,7 @@ public enum MachineEnd {
     Registers.stop()
   }
 
-  private static func stopOthers() {
+  static func stopOthers() {
     for cpu in 0..<CPUs.started where cpu != CPUs.current && CPUs.isOnline(cpu) { LocalAPIC.send(.stop, to: cpu) }
   }
 
@@ -94,6 +94,9 @@ public struct EndPolicy: BitwiseCopyable {
   /// ACPI's reset register, if it is an I/O port; zero if not.
   public var resetPort: UInt16 = 0
   public var resetValue: UInt8 = 0
+  /// ACPI's power management control registers, PM1a_CNT and PM1b_CNT, as I/O ports; zero if there are none.
+  public var powerControlA: UInt16 = 0
+  public var powerControlB: UInt16 = 0
 
   public init() {}
 }

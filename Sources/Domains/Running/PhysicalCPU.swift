@@ -9,6 +9,8 @@ import XenABI
 public struct PhysicalCPU: ~Copyable, PerCPURecord {
   /// Its number.
   public let number: Int
+  /// The number that ACPI gives its processor, if boot has noted it; its own number otherwise.
+  public var acpiID: UInt32
   /// Its area: descriptor tables and stacks.
   public let area: CPUArea
   /// The vCPU whose state the hardware holds; nil on a CPU that idles with nobody's state left.
@@ -42,6 +44,7 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
 
   public init(number: Int, area: CPUArea, timers: consuming TimerQueue) {
     self.number = number
+    acpiID = UInt32(truncatingIfNeeded: number)
     self.area = area
     queue = Lock(.runQueue, RunQueue(cpu: number))
     self.timers = Lock(.timers, timers)

@@ -177,7 +177,11 @@ extension FrameLedger {
 
   /// I6: the count has reached zero; nobody can name the frame any more.
   func lastReferenceDropped(_ frame: MachineFrame) {
-    if words.load(countIndex(frame)) & FrameLedger.surrendered != 0 { accounts.release(owner(frame), 1) }
+    if words.load(countIndex(frame)) & FrameLedger.surrendered != 0 {
+      // The owner gave it back while it was mapped: whatever still translates to it goes now, not at the next allocation.
+      accounts.release(owner(frame), 1)
+      flushStale(accounts.translating(owner(frame)), since: TLB.clock)
+    }
     words.store(typeIndex(frame), 0)
     words.store(countIndex(frame), FrameLedger.dirty)
     // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1). This CPU,

@@ -10,11 +10,13 @@ import XenABI
 /// use ends, and counts as the domain's until then. Gives the number of extents done; it stops at a frame that is not
 /// allocated to the domain.
 ///
-/// - Throws: `fault`; `notPermitted` for another domain by one without privilege; `noSuchDomain`.
+/// - Throws: `notPermitted` for another domain by one without privilege; `noSuchDomain`. (A structure that cannot be read is
+///   no error: no extents are done.)
 func decreaseReservation(
   _ call: inout Hypercall, _ command: MemoryCommand, _ at: LinearAddress
 ) throws(XenError) -> HypercallOutcome {
-  let request = MemoryReservation(try GuestMemory.fetch(at, initial: martlet_memory_reservation()))
+  guard let wire = try? GuestMemory.fetch(at, initial: martlet_memory_reservation()) else { return .done(command.done) }
+  let request = MemoryReservation(wire)
   let domain = try call.target(request.domain)
   guard request.count <= MemoryReservation.countLimit, command.done < request.count,
     request.order <= MemoryReservation.maximumOrder(call.domain)

@@ -9,7 +9,8 @@ import XenABI
 /// XENMEM_increase_reservation: allocates extents and says which, if the caller wants to know. Gives the number of extents
 /// done.
 ///
-/// - Throws: `fault`; `notPermitted` for another domain by one without privilege; `noSuchDomain`.
+/// - Throws: `notPermitted` for another domain by one without privilege; `noSuchDomain`. (A structure that cannot be read is
+///   no error: no extents are done.)
 func increaseReservation(
   _ call: inout Hypercall, _ command: MemoryCommand, _ at: LinearAddress
 ) throws(XenError) -> HypercallOutcome {
@@ -29,7 +30,8 @@ func populatePhysmap(
 private func addMemory(
   _ call: inout Hypercall, _ command: MemoryCommand, _ at: LinearAddress, places: Bool
 ) throws(XenError) -> HypercallOutcome {
-  let request = MemoryReservation(try GuestMemory.fetch(at, initial: martlet_memory_reservation()))
+  guard let wire = try? GuestMemory.fetch(at, initial: martlet_memory_reservation()) else { return .done(command.done) }
+  let request = MemoryReservation(wire)
   let domain = try call.target(request.domain)
   guard request.count <= MemoryReservation.countLimit, command.done < request.count,
     request.order <= MemoryReservation.maximumOrder(call.domain), !request.isImpossible,

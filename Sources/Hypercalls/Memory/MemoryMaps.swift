@@ -6,10 +6,10 @@ import Machine
 import XenABI
 
 /// Gives the first entries of a map, as many as fit, and how many those are.
-private func put(_ map: MemoryMap, _ request: martlet_memory_map, _ at: LinearAddress) throws(XenError) {
+private func put(_ map: E820Map, _ request: martlet_memory_map, _ at: LinearAddress) throws(XenError) {
   let count = min(request.nr_entries, UInt32(map.count))
   for index in 0..<Int(count) {
-    let to = LinearAddress(request.buffer) + UInt64(index) &* MemoryMapEntry.wireSize
+    let to = LinearAddress(request.buffer) + UInt64(index) &* E820Entry.wireSize
     try GuestMemory.put(to, map[index].start)
     try GuestMemory.put(to + 8, map[index].size)
     try GuestMemory.put(to + 16, map[index].kind)
@@ -46,13 +46,13 @@ func machineMemoryMap(_ call: Hypercall, _ at: LinearAddress) throws(XenError) {
 ///   than a map has.
 func setMemoryMap(_ call: Hypercall, _ at: LinearAddress) throws(XenError) {
   let request = try GuestMemory.fetch(at, initial: martlet_foreign_memory_map())
-  guard request.map.nr_entries <= UInt32(MemoryMap.capacity) else { throw .tooBig }
+  guard request.map.nr_entries <= UInt32(E820Map.capacity) else { throw .tooBig }
   let domain = try call.target(request.domid)
-  var map = MemoryMap()
+  var map = E820Map()
   for index in 0..<UInt64(request.map.nr_entries) {
-    let from = LinearAddress(request.map.buffer) + index &* MemoryMapEntry.wireSize
+    let from = LinearAddress(request.map.buffer) + index &* E820Entry.wireSize
     _ = map.append(
-      MemoryMapEntry(
+      E820Entry(
         start: try GuestMemory.fetch(from, initial: 0), size: try GuestMemory.fetch(from + 8, initial: 0),
         kind: try GuestMemory.fetch(from + 16, initial: 0)))
   }

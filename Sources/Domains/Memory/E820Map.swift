@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps of physical memory in the form in which the firmware gives them, and guests ask for them.
+// Maps of physical memory in the form in which the firmware gives them (INT 15h, AX=E820h), and guests ask for them.
 import XenABI
 
 /// One range of a memory map, as INT 15h AX=E820h reports it.
-public struct MemoryMapEntry: Equatable, BitwiseCopyable {
+public struct E820Entry: Equatable, BitwiseCopyable {
   /// Its first byte's address.
   public var start: UInt64
   /// How many bytes it has.
@@ -22,11 +22,11 @@ public struct MemoryMapEntry: Equatable, BitwiseCopyable {
 }
 
 /// A memory map of up to 128 ranges (what INT 15h callers make room for).
-public struct MemoryMap: BitwiseCopyable {
+public struct E820Map: BitwiseCopyable {
   /// The most ranges a map can have.
   public static let capacity = 128
 
-  var entries = InlineArray<128, MemoryMapEntry>(repeating: MemoryMapEntry(start: 0, size: 0, kind: 0))
+  var entries = InlineArray<128, E820Entry>(repeating: E820Entry(start: 0, size: 0, kind: 0))
   /// How many ranges it has.
   public private(set) var count = 0
 
@@ -34,13 +34,13 @@ public struct MemoryMap: BitwiseCopyable {
   public init() {}
 
   /// Adds a range; false when the map is full.
-  public mutating func append(_ entry: MemoryMapEntry) -> Bool {
-    guard count < MemoryMap.capacity else { return false }
+  public mutating func append(_ entry: E820Entry) -> Bool {
+    guard count < E820Map.capacity else { return false }
     entries[count] = entry
     count &+= 1
     return true
   }
 
   /// The range at `index`, which must be below `count`.
-  public subscript(index: Int) -> MemoryMapEntry { entries[index] }
+  public subscript(index: Int) -> E820Entry { entries[index] }
 }
