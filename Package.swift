@@ -61,6 +61,16 @@ if metal {
     .testTarget(name: "ImagesTests", dependencies: ["Images"], exclude: ["Fixtures"]),
     .target(
       name: "Support", dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
+      name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
+      name: "MemoryPhysicalTests",
+      dependencies: [
+        "CXenABI", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
+      ],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "GrantTests",
       dependencies: ["CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls"],

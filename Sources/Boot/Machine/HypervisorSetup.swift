@@ -8,7 +8,7 @@ import XenABI
 
 enum HypervisorSetup {
   static func perform(
-    _ map: MemoryMap, _ options: HypervisorOptions, _ acpi: ACPIInformation?,
+    _ map: Images.MemoryMap, _ options: HypervisorOptions, _ acpi: ACPIInformation?,
     _ processors: ProcessorList, _ memory: inout BootMemory
   ) {
     let frames = min(map.endOfRAM &>> 12, (HypervisorSpace.windowEnd &- HypervisorSpace.window) &>> 12)
@@ -42,7 +42,7 @@ enum HypervisorSetup {
     LocalAPIC.enable()
     let clock = calibrate(acpi)
     let machineToPhysical = MachineToPhysical(first: m2p, entries: m2pFrames &* 512)
-    publish(tables, clock, machineToPhysical, area, options, acpi, processors, &memory)
+    publish(tables, clock, machineToPhysical, area, options, acpi, processors, map, &memory)
   }
 
   static func outOfMemory() -> Never {
@@ -79,7 +79,7 @@ enum HypervisorSetup {
   /// The ledger: RAM is the hypervisor's until it is given out, everything else device memory. The first megabyte counts as
   /// device memory, because firmware tables and video memory are there.
   private static func makeLedger(
-    _ map: MemoryMap, _ frames: UInt64, _ m2p: MachineFrame, _ m2pFrames: UInt64, _ memory: inout BootMemory
+    _ map: Images.MemoryMap, _ frames: UInt64, _ m2p: MachineFrame, _ m2pFrames: UInt64, _ memory: inout BootMemory
   ) {
     guard let storage = memory.allocate(frames: FrameLedger.framesNeeded(for: frames)),
       let place = memory.allocate(frames: Ref<FrameLedger>.framesNeeded)
@@ -116,7 +116,7 @@ enum HypervisorSetup {
   private static func publish(
     _ tables: consuming HypervisorPageTables, _ clock: SystemClock, _ machineToPhysical: MachineToPhysical,
     _ first: CPUArea, _ options: HypervisorOptions, _ acpi: ACPIInformation?,
-    _ processors: ProcessorList, _ memory: inout BootMemory
+    _ processors: ProcessorList, _ map: Images.MemoryMap, _ memory: inout BootMemory
   ) {
     var areas = InlineArray<128, CPUArea?>(repeating: nil)
     areas[0] = first
@@ -146,6 +146,7 @@ enum HypervisorSetup {
         in: own, PhysicalCPU(number: number, area: area, timers: TimerQueue(directory: directory, first: entries)))
       CPUs.setAPICID(number, processors.apicIDs[number])
     }
+    publishMemoryMap(map, &memory)
     Log.write(.info) {
       $0.put("counter at ")
       $0.put(decimal: clock.hertz / 1000)
@@ -153,5 +154,20 @@ enum HypervisorSetup {
       $0.put(decimal: UInt64(processors.count))
       $0.put(" CPUs")
     }
+  }
+
+  /// The machine's memory map, for Domain 0 (XENMEM_machine_memory_map).
+  private static func publishMemoryMap(_ map: Images.MemoryMap, _ memory: inout BootMemory) {
+    var copy = E820Map()
+    for index in map.entries.indices {
+      let entry = map.entries[index]
+      if !copy.append(
+        E820Entry(start: entry.range.start, size: entry.range.end &- entry.range.start, kind: entry.kind.rawValue))
+      {
+        break
+      }
+    }
+    guard let place = memory.allocate(frames: Ref<MachineMemory>.framesNeeded) else { outOfMemory() }
+    Ref<MachineMemory>.create(in: place, MachineMemory(map: copy)).publish()
   }
 }

@@ -140,6 +140,20 @@ public enum DebugKeys {
   }
 
   private static func grants() {
-    forEachDomain { domain in GrantTableDump.print(domain) }
+    forEachDomain { domain in
+      domain[].grants.withLock { table in
+        var summary = TextLine()
+        table.writeSummary(to: &summary)
+        Ref<Console>.shared.write(summary)
+        var index = 0
+        // As many lines as a person can read.
+        for _ in 0..<200 {
+          var line = TextLine()
+          guard let next = table.writeLine(from: index, to: &line) else { break }
+          if line.count > 0 { Ref<Console>.shared.write(line) }
+          index = next
+        }
+      }
+    }
   }
 }
