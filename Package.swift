@@ -65,6 +65,8 @@ if metal {
     .testTarget(
       name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
+    .target(
+      name: "MachineTurn", path: "Tests/MachineTurn"),
     .testTarget(
       name: "MemoryPhysicalTests",
       dependencies: [
@@ -73,7 +75,9 @@ if metal {
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "GrantTests",
-      dependencies: ["CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls"],
+      dependencies: [
+        "MachineTurn", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
+      ],
       swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
   products += [.executable(name: "MartletTool", targets: ["MartletTool"])]

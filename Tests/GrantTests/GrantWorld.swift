@@ -6,6 +6,7 @@ import Foundation
 import Frames
 import Instructions
 import Machine
+import MachineTurn
 import Scheduling
 import XenABI
 
@@ -15,14 +16,11 @@ import XenABI
 /// The machine of one test. There is one at a time in a process.
 final class GrantWorld {
   static let frames: UInt64 = 8192
-  private static let turn = NSLock()
   private(set) var guests: [Guest] = []
 
   /// Runs `body` in a fresh machine, as its CPU 0.
   static func run<R>(_ body: (GrantWorld) throws -> R) rethrows -> R {
-    turn.lock()
-    defer { turn.unlock() }
-    return try body(GrantWorld())
+    try MachineTurn.take { try body(GrantWorld()) }
   }
 
   private init() {
@@ -134,7 +132,7 @@ final class Guest {
       in: own(Ref<Domain>.framesNeeded),
       Domain(
         id: number, isPrivileged: isPrivileged, mayUseHardware: false, sharedInfo: shared, maximumVCPUs: 1,
-        processor: policy, events: EventChannels(), grants: GrantTable.make(owner: number, limits: limits)!))
+        processor: policy, events: try! EventChannels(), grants: GrantTable.make(owner: number, limits: limits)!))
     vcpu = Ref<VCPU>.create(
       in: own(Ref<VCPU>.framesNeeded),
       VCPU(

@@ -41,18 +41,25 @@ extension GrantTests {
         steps.isEmpty ? [[]] : steps.flatMap { one in permutations(steps.filter { $0 != one }).map { [one] + $0 } }
       }
       let mine = permutations(Step.allCases)
+      // What a domain has apart from its grants and the frames that it gives back.
+      let others = GrantWorld.run { world in
+        let free = ledger[].freeFrames
+        let guests = [world.guest(1), world.guest(2)]
+        for guest in guests { for step in Step.allCases { take(step, guest) } }
+        return free - ledger[].freeFrames
+      }
       var count = 0
       for interleaving in orders([3, 3]) {
         for first in mine {
           for second in mine where (count % 5 == 0 || first == second) {
-            endBoth(interleaving, [first, second])
+            endBoth(interleaving, [first, second], others)
           }
           count += 1
         }
       }
     }
 
-    func endBoth(_ interleaving: [Int], _ steps: [[Step]]) {
+    func endBoth(_ interleaving: [Int], _ steps: [[Step]], _ others: UInt64) {
       GrantWorld.run { world in
         let free = ledger[].freeFrames
         let guests = [world.guest(1), world.guest(2)]
@@ -85,11 +92,9 @@ extension GrantTests {
           #expect(guest.domain[].grants.withLock { table in table.tearDown() }, "again does nothing")
           for frame in guest.spare { #expect(ledger[].count(frame) == 0) }
         }
-        // The tables' own frames are free too: what is left of each is what it has apart from grants (16 allocated, the
-        // shared page and records).
-        let records = Ref<Domain>.framesNeeded.roundedUpToPowerOf2 + Ref<VCPU>.framesNeeded.roundedUpToPowerOf2 + 2
+        // The tables' own frames are free too.
         let left = free - ledger[].freeFrames
-        #expect(left == 2 * (records + 1 + 17))
+        #expect(left == others)
       }
     }
 
@@ -119,6 +124,26 @@ extension GrantTests {
       }
     }
 
+    @Test func tearDownGivesAllMemoryBack() {
+      GrantWorld.run { world in
+        let free = ledger[].freeFrames
+        do {
+          var table = GrantTable.make(owner: DomainID(5), limits: GrantLimits(frames: 20))!
+          do { try table.setVersion(2) } catch { preconditionFailure("version 2") }
+          let (last, beyond) = (table.frame(ofTableIndex: 19), table.frame(ofTableIndex: 20))
+          #expect(last != nil && beyond == nil)
+          let handle = table.reserveHandle()!
+          table.maptrack.free(handle)
+          let taken = free - ledger[].freeFrames
+          #expect(taken == 4 + 20 + 40 + 3 + 1)
+          let isGone = table.tearDown()
+          #expect(isGone)
+        }
+        let left = ledger[].freeFrames
+        #expect(left == free)
+      }
+    }
+
     @Test func releaseIsPreemptible() {
       GrantWorld.run { world in
         let (a, b) = (world.guest(1), world.guest(2))
@@ -131,13 +156,5 @@ extension GrantTests {
         #expect(world.brokenRule() == nil)
       }
     }
-  }
-}
-
-extension UInt64 {
-  var roundedUpToPowerOf2: UInt64 {
-    var size: UInt64 = 1
-    while size < self { size *= 2 }
-    return size
   }
 }

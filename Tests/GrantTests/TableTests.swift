@@ -294,14 +294,18 @@ extension GrantTests {
         #expect(world.brokenRule() == nil)
         #expect(b.entry(0) != 0 && b.entry(1) == 0, "done before the fault; the second is read-only")
         #expect(PhysicalWindow.load16(last, word: (4032 + 18) / 2) == 0)
-        // A status that cannot be written: what was taken out of the tables is settled all the same.
+        // A status that cannot be written, as the entry is in a page that is mapped read-only: what was taken out of the page
+        // tables is settled all the same.
         let handle = PhysicalWindow.load32(last, word: (4032 + 20) / 4)
-        let straddling = b.unmapEntry(handle, b.slot(0))
-        withUnsafeBytes(of: straddling) { bytes in
-          for byte in 0..<20 { PhysicalWindow.store8(last, byte: 4076 + byte, bytes[byte]) }
+        PhysicalWindow.clear(a.spare[2])
+        withUnsafeBytes(of: b.unmapEntry(handle, b.slot(0))) { bytes in
+          for (byte, value) in bytes.enumerated() { PhysicalWindow.store8(a.spare[2], byte: byte, value) }
         }
-        #expect(b.call(1, Guest.data + 0x7000 + 4076, 1) == -14)
-        #expect(world.brokenRule() == nil && a.marks(8) != 0)
+        a.permit(10, to: 2, a.spare[2], readOnly: true)
+        #expect(b.map([.hostMap, .readOnly], 10, of: 1, at: b.slot(9)).status == 0)
+        #expect(b.call(1, b.slot(9), 1) == -14)
+        #expect(b.entry(0) == 0 && a.marks(8) == 0 && ledger[].count(a.spare[0]) == 1)
+        #expect(world.brokenRule() == nil)
       }
     }
   }

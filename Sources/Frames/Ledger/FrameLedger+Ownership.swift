@@ -184,7 +184,9 @@ extension FrameLedger {
     }
     words.store(typeIndex(frame), 0)
     words.store(countIndex(frame), FrameLedger.dirty)
-    // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1).
+    // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1). This CPU,
+    // which most likely has one, forgets it at once, so that its guest sees the frame gone.
+    TLB.flushLocal()
     Ref<FrameLedger>.shared[].freeStamp.store(TLB.clock)
     Ref<FrameLedger>.shared[].withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
   }
