@@ -68,6 +68,12 @@ if metal {
     .target(
       name: "MachineTurn", path: "Tests/MachineTurn"),
     .testTarget(
+      name: "MemoryPhysicalTests",
+      dependencies: [
+        "CXenABI", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
+      ],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
       name: "GrantTests",
       dependencies: [
         "MachineTurn", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
