@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fence: scripts/check-fence finds unsafe words where none may be, and what says nothing of its licence or purpose. It
-// is a script so that it runs without a build too.
+// The fence: scripts/check-fence finds unsafe words where none may be, and what says nothing of its licence or purpose.
+// It is a script so that it runs without a build too.
 
 import Foundation
 
