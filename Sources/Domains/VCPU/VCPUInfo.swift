@@ -5,9 +5,7 @@ import XenABI
 
 /// Where a `vcpu_info` stands: a frame of the guest's or the shared page, and the offset in it.
 public struct VCPUInfoPlace: BitwiseCopyable {
-  /// The frame that it stands in.
   public let frame: MachineFrame
-  /// Its offset there, a multiple of eight.
   public let offset: Int
 
   /// A place; the structure must not cross the frame's end.

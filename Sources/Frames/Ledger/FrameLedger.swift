@@ -60,28 +60,19 @@ public enum FrameType: UInt64 {
 
 /// A frame's type word, taken apart.
 public struct TypeWord: Equatable, BitwiseCopyable {
-  /// The word as it stands in the ledger.
   public var raw: UInt64
-  /// The word with these bits.
   @inlinable public init(_ raw: UInt64) { self.raw = raw }
 
-  /// All entries are valid for the owner.
   public static let validated: UInt64 = 1 &<< 59
-  /// Validation or teardown stopped half-way.
   public static let partial: UInt64 = 1 &<< 58
-  /// A pin holds a use.
   public static let pinned: UInt64 = 1 &<< 57
   static let countMask: UInt64 = 0xffff_ffff
 
   /// The type; an unused number cannot stand there.
   @inlinable public var type: FrameType { FrameType(rawValue: raw &>> 60) ?? .none }
-  /// How many uses exist.
   @inlinable public var count: UInt64 { raw & 0xffff_ffff }
-  /// Whether it is validated.
   @inlinable public var isValidated: Bool { raw & TypeWord.validated != 0 }
-  /// Whether it is partial.
   @inlinable public var isPartial: Bool { raw & TypeWord.partial != 0 }
-  /// Whether it is pinned.
   @inlinable public var isPinned: Bool { raw & TypeWord.pinned != 0 }
 
   /// A word of a type with a count and flags.
@@ -90,7 +81,6 @@ public struct TypeWord: Equatable, BitwiseCopyable {
 
 /// The ledger of all frames. There is one; every operation is safe on any frame number.
 public struct FrameLedger: ~Copyable, Anchored {
-  /// The ledger's own slot.
   public static var anchorSlot: AnchorSlot { .frameLedger }
 
   let words: AtomicTable
