@@ -30,10 +30,10 @@ enum HypervisorSetup {
         bits: PTE.present | PTE.user | PTE.noExecute, memory: &memory)
     else { outOfMemory() }
     mapDevices(tables, acpi, device, &memory)
-    // The areas need frames that boot's window still shows.
-    guard let area = CPUArea(number: 0, tables: tables, memory: &memory) else { outOfMemory() }
+    // From here on all memory is in the window; until now only what lies below 4 GiB was.
     Registers.setPageTable(tables.root)
     PhysicalWindow.open(base: HypervisorSpace.window, frames: frames)
+    guard let area = CPUArea(number: 0, tables: tables, memory: &memory) else { outOfMemory() }
     fill(m2p, m2pFrames)
     makeLedger(map, frames, m2p, m2pFrames, &memory)
     Startup.configureCPU(smep: options.smep, smap: options.smap)
