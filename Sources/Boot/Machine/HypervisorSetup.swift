@@ -8,7 +8,7 @@ import XenABI
 
 enum HypervisorSetup {
   static func perform(
-    _ map: Images.MemoryMap, _ options: HypervisorOptions, _ acpi: ACPIInformation?,
+    _ map: MemoryMap, _ options: HypervisorOptions, _ acpi: ACPIInformation?,
     _ processors: ProcessorList, _ memory: inout BootMemory
   ) {
     let frames = min(map.endOfRAM &>> 12, (HypervisorSpace.windowEnd &- HypervisorSpace.window) &>> 12)
@@ -30,10 +30,11 @@ enum HypervisorSetup {
         bits: PTE.present | PTE.user | PTE.noExecute, memory: &memory)
     else { outOfMemory() }
     mapDevices(tables, acpi, device, &memory)
-    // From here on all memory is in the window; until now only what lies below 4 GiB was.
+    // The areas need frames that boot's window still shows.
+    guard let area = CPUArea(number: 0, tables: tables, memory: &memory) else { outOfMemory() }
     Registers.setPageTable(tables.root)
     PhysicalWindow.open(base: HypervisorSpace.window, frames: frames)
-    guard let area = CPUArea(number: 0, tables: tables, memory: &memory) else { outOfMemory() }
+    memory.reach = frames
     fill(m2p, m2pFrames)
     makeLedger(map, frames, m2p, m2pFrames, &memory)
     Startup.configureCPU(smep: options.smep, smap: options.smap)
@@ -79,7 +80,7 @@ enum HypervisorSetup {
   /// The ledger: RAM is the hypervisor's until it is given out, everything else device memory. The first megabyte counts as
   /// device memory, because firmware tables and video memory are there.
   private static func makeLedger(
-    _ map: Images.MemoryMap, _ frames: UInt64, _ m2p: MachineFrame, _ m2pFrames: UInt64, _ memory: inout BootMemory
+    _ map: MemoryMap, _ frames: UInt64, _ m2p: MachineFrame, _ m2pFrames: UInt64, _ memory: inout BootMemory
   ) {
     guard let storage = memory.allocate(frames: FrameLedger.framesNeeded(for: frames)),
       let place = memory.allocate(frames: Ref<FrameLedger>.framesNeeded)
@@ -116,7 +117,7 @@ enum HypervisorSetup {
   private static func publish(
     _ tables: consuming HypervisorPageTables, _ clock: SystemClock, _ machineToPhysical: MachineToPhysical,
     _ first: CPUArea, _ options: HypervisorOptions, _ acpi: ACPIInformation?,
-    _ processors: ProcessorList, _ map: Images.MemoryMap, _ memory: inout BootMemory
+    _ processors: ProcessorList, _ map: MemoryMap, _ memory: inout BootMemory
   ) {
     var areas = InlineArray<128, CPUArea?>(repeating: nil)
     areas[0] = first
@@ -157,7 +158,7 @@ enum HypervisorSetup {
   }
 
   /// The machine's memory map, for Domain 0 (XENMEM_machine_memory_map).
-  private static func publishMemoryMap(_ map: Images.MemoryMap, _ memory: inout BootMemory) {
+  private static func publishMemoryMap(_ map: MemoryMap, _ memory: inout BootMemory) {
     var copy = E820Map()
     for index in map.entries.indices {
       let entry = map.entries[index]

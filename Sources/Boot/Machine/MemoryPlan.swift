@@ -5,7 +5,7 @@ import Machine
 
 enum MemoryPlan {
   /// The free memory.
-  static func make(_ information: BootInformation, _ map: Images.MemoryMap) -> BootMemory {
+  static func make(_ information: BootInformation, _ map: MemoryMap) -> BootMemory {
     var memory = BootMemory()
     for index in map.entries.indices {
       let entry = map.entries[index]

@@ -13,6 +13,13 @@ public enum DebugKeys {
 
   /// Does what a key asks for. On the CPU that took it.
   public static func press(_ key: UInt8) {
+    if key > 32 && key < 127 {
+      Log.write(.error) {
+        $0.put("'")
+        $0.put(byte: key)
+        $0.put("' pressed")
+      }
+    }
     switch key {
     case entered: say("input goes to Martlet ('h' for help; CTRL-a three times to go back to Domain 0)")
     case left: say("input goes to Domain 0 (CTRL-a three times for Martlet)")

@@ -32,6 +32,8 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var tableOwner: DomainID?
   /// A segment register of the vCPU just entered could not be loaded: its failsafe callback is due.
   public var needsFailsafe = false
+  /// Page tables were left to be taken apart when the CPU went idle.
+  public var hasTeardown = false
   /// The error code of the last fault in the hypervisor that was provided for.
   public var fixedErrorCode: UInt32 = 0
   /// GDT pages that show a frame.
