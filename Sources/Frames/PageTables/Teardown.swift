@@ -19,8 +19,9 @@ extension FrameLedger {
         if words.compareExchange(index, expected: seen, desired: seen &- 1) == seen { return }
         continue
       }
-      // The state's own reference; the count cannot be at its limit while the use's own reference goes.
-      precondition(takeAnother(table))
+      // The state's own reference. The limit does not bind it: it leaves room for one for each frame there can be, and this
+      // must not be refused, however many mappings the guest has made of its table.
+      words.fetchAdd(countIndex(table), 1)
       setProgress(table, 512)
       let desired = TypeWord(word.type, count: 0, flags: TypeWord.partial | TypeWord.dying).raw
       if words.compareExchange(index, expected: seen, desired: desired) == seen {
@@ -85,13 +86,15 @@ extension FrameLedger {
           continue
         }
         let entry = PhysicalWindow.load(table, word: index)
-        if entry & PTE.present != 0 {
-          budget.left &-= 1
-          if budget.left < 0 {
+        if entry & PTE.present != 0 || index & 7 == 0 {
+          guard budget.left > 0 else {
             setProgress(table, left)
             enqueue(table, &work)
             return false
           }
+          budget.left &-= 1
+        }
+        if entry & PTE.present != 0 {
           if level == 1 {
             dismissLevel1(entry)
             // A grant mapping's entry must not outlive the table's use: the frame is the guest's to write again.
