@@ -35,8 +35,12 @@ func secondProcessor() -> Guest {
     mayEnd = true
     try require("it goes down", VCPU.wait { VCPU.operate(VCPUOP_is_up, 1) == 0 })
     var state: InlineArray<6, UInt64> = InlineArray(repeating: 0)
-    try expect("its runstate", VCPU.operate(VCPUOP_get_runstate_info, 1, &state), 0)
-    try expect("is offline", UInt32(truncatingIfNeeded: state[0]), UInt32(RUNSTATE_offline))
+    // Down is announced a moment before it is switched away.
+    let offline = VCPU.wait {
+      let result = VCPU.operate(VCPUOP_get_runstate_info, 1, &state)
+      return result == 0 && UInt32(truncatingIfNeeded: state[0]) == UInt32(RUNSTATE_offline)
+    }
+    try require("its runstate becomes offline", offline)
     // Up again: it goes on after VCPUOP_down, which GuestKit answers by going down again.
     try expect("up again", VCPU.operate(VCPUOP_up, 1), 0)
     try require("and down", VCPU.wait { VCPU.operate(VCPUOP_is_up, 1) == 0 })

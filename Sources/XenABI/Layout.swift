@@ -47,3 +47,18 @@ public enum VCPUContextLayout {
   @inlinable public static var gsBaseKernel: Int { Int(OFFSET_vcpu_guest_context_gs_base_kernel) }
   @inlinable public static var gsBaseUser: Int { Int(OFFSET_vcpu_guest_context_gs_base_user) }
 }
+
+/// Offsets in `struct start_info` (xen/xen.h).
+public enum StartInfoLayout {
+  @inlinable public static var pages: Int { Int(OFFSET_start_info_nr_pages) }
+  @inlinable public static var sharedInfo: Int { Int(OFFSET_start_info_shared_info) }
+  @inlinable public static var flags: Int { Int(OFFSET_start_info_flags) }
+  @inlinable public static var tableBase: Int { Int(OFFSET_start_info_pt_base) }
+  @inlinable public static var tableFrames: Int { Int(OFFSET_start_info_nr_pt_frames) }
+  @inlinable public static var list: Int { Int(OFFSET_start_info_mfn_list) }
+  @inlinable public static var moduleStart: Int { Int(OFFSET_start_info_mod_start) }
+  @inlinable public static var moduleLength: Int { Int(OFFSET_start_info_mod_len) }
+  @inlinable public static var commandLine: Int { Int(OFFSET_start_info_cmd_line) }
+  @inlinable public static var firstListFrame: Int { Int(OFFSET_start_info_first_p2m_pfn) }
+  @inlinable public static var listFrames: Int { Int(OFFSET_start_info_nr_p2m_frames) }
+}

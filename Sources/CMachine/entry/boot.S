@@ -227,7 +227,7 @@ martlet_boot_l4: .skip 4096
 boot_l3: .skip 4096
 boot_l2: .skip 4 * 4096
   // Aligned as every stack is, so that the block at its top is found the same way.
-  .p2align 15
+  .p2align 16
   .skip MARTLET_STACK_SIZE - MARTLET_STACK_INFO_SIZE
 martlet_boot_stack_top:
   .skip MARTLET_STACK_INFO_SIZE

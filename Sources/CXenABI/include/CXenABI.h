@@ -30,6 +30,17 @@
 
 #define MARTLET_OFFSET(structure, field) OFFSET_##structure##_##field = offsetof(struct structure, field)
 enum {
+  MARTLET_OFFSET(start_info, nr_pages),
+  MARTLET_OFFSET(start_info, shared_info),
+  MARTLET_OFFSET(start_info, flags),
+  MARTLET_OFFSET(start_info, pt_base),
+  MARTLET_OFFSET(start_info, nr_pt_frames),
+  MARTLET_OFFSET(start_info, mfn_list),
+  MARTLET_OFFSET(start_info, mod_start),
+  MARTLET_OFFSET(start_info, mod_len),
+  MARTLET_OFFSET(start_info, cmd_line),
+  MARTLET_OFFSET(start_info, first_p2m_pfn),
+  MARTLET_OFFSET(start_info, nr_p2m_frames),
   MARTLET_OFFSET(vcpu_guest_context, flags),
   MARTLET_OFFSET(vcpu_guest_context, user_regs),
   MARTLET_OFFSET(vcpu_guest_context, trap_ctxt),

@@ -104,6 +104,13 @@ extension FrameLedger {
     words.store(countIndex(frame), FrameLedger.shared | 1)
   }
 
+  /// Lets those who may act for DOMID_XEN read an own frame: it can be mapped, but never written or used as a table.
+  public func shareReadOnly(_ frame: MachineFrame) {
+    words.store(ownerIndex(frame), UInt64(DomainID.xen.raw))
+    words.store(typeIndex(frame), TypeWord(.none, count: 1).raw)
+    words.store(countIndex(frame), FrameLedger.shared | 1)
+  }
+
   /// Ends sharing: the frame is freed when the domain, too, has dropped its last mapping of it.
   public func endSharing(_ frame: MachineFrame) {
     dropType(frame)

@@ -36,18 +36,18 @@ public struct CPUArea: BitwiseCopyable {
     PhysicalWindow.clear(tss)
     PhysicalWindow.store(table, word: Int(MARTLET_AREA_GDT_OWN), gdt.physical | data)
     PhysicalWindow.store(table, word: Int(MARTLET_AREA_TSS), tss.physical | data)
-    // The ordinary stack whole; of the others the uppermost four pages, which are plenty.
+    // Of the ordinary stack the uppermost eight pages, of the others four; below them nothing is mapped.
     let stacks: InlineArray<5, Int32> = [
       MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK, MARTLET_AREA_DEBUG_STACK,
     ]
     for stack in stacks.indices {
       let page = stacks[stack]
       let pages = page == MARTLET_AREA_STACK ? 8 : 4
-      for index in 8 &- pages..<8 {
+      for index in 16 &- pages..<16 {
         guard let frame = memory.allocate(frames: 1) else { return nil }
         PhysicalWindow.clear(frame)
         PhysicalWindow.store(table, word: Int(page) &+ index, frame.physical | data)
-        if index == 7 {
+        if index == 15 {
           // The information block at the top, through the window: the area itself may not be mapped here yet.
           PhysicalWindow.store(frame, word: 504, Self.stackTop(number, Int(MARTLET_AREA_STACK)))
           PhysicalWindow.store(frame, word: 510, UInt64(number))
@@ -56,6 +56,17 @@ public struct CPUArea: BitwiseCopyable {
     }
     fill(gdt: gdt)
     fill(tss: tss)
+  }
+
+  /// Has all of the area's stacks name the CPU's record, so that `Ref.current` finds it.
+  public func bind<Record: PerCPURecord & ~Copyable>(record: Ref<Record>) {
+    let stacks: InlineArray<5, Int32> = [
+      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK, MARTLET_AREA_DEBUG_STACK,
+    ]
+    for index in stacks.indices {
+      let entry = PhysicalWindow.load(table, word: Int(stacks[index]) &+ 15)
+      PhysicalWindow.store(MachineFrame(physical: entry & PTE.frameMask), word: 511, record.identity)
+    }
   }
 
   func fill(gdt: MachineFrame) {

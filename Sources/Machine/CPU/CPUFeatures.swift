@@ -69,3 +69,11 @@ public struct CPUFeatures: BitwiseCopyable {
     }
   }
 }
+
+/// A word for boot to keep flags in before there is anything else to keep them in.
+public enum BootFlags {
+  public static var value: UInt64 {
+    get { martlet_boot_flags }
+    set { martlet_boot_flags = newValue }
+  }
+}

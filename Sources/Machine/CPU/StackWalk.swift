@@ -13,7 +13,7 @@ public struct StackWalk {
   public mutating func next() -> UInt64? {
     let base = HypervisorSpace.cpuAreas
     guard pointer & 7 == 0, pointer >= base || pointer >= HypervisorSpace.image, pointer < HypervisorSpace.windowEnd &- 16,
-      pointer & 0x7fff <= 0x7ff0
+      pointer & 0xffff <= 0xfff0
     else { return nil }
     #if os(Linux)
       return nil

@@ -48,7 +48,8 @@ import CMachine
     }
 
     /// What the next CPU to start picks up: page tables and stack.
-    public static func prepare(root: MachineFrame, area: CPUArea) {
+    public static func prepare<Record: PerCPURecord & ~Copyable>(root: MachineFrame, area: CPUArea, record: Ref<Record>) {
+      area.bind(record: record)
       martlet_ap_cr3 = root.physical
       martlet_ap_stack = area.stackTop
       martlet_fence()

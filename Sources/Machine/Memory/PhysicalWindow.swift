@@ -170,14 +170,15 @@ public enum PhysicalWindow {
     return try unsafe body(Span(_unsafeElements: buffer))
   }
 
-  /// As `withHypervisorOwned`, for writing.
-  public static func withMutableHypervisorOwned<R, E: Error>(
-    physical: UInt64, count: Int, _ body: (inout MutableSpan<UInt8>) throws(E) -> R
+  /// As `withHypervisorOwned`, for writing, and for `count` elements of any size.
+  public static func withMutableHypervisorOwned<Element: BitwiseCopyable, R, E: Error>(
+    physical: UInt64, count: Int, as: Element.Type, _ body: (inout MutableSpan<Element>) throws(E) -> R
   ) throws(E) -> R {
-    precondition(count >= 0 && UInt64(count) <= frameCount &<< 12)
-    precondition(physical <= frameCount &<< 12 &- UInt64(count))
-    // SAFETY: as above.
-    let buffer = unsafe UnsafeMutableBufferPointer<UInt8>(
+    let bytes = UInt64(count) &* UInt64(MemoryLayout<Element>.stride)
+    precondition(count >= 0 && count < 1 &<< 40 && bytes <= frameCount &<< 12)
+    precondition(physical <= frameCount &<< 12 &- bytes && physical & UInt64(MemoryLayout<Element>.alignment &- 1) == 0)
+    // SAFETY: as above; 3. integers have no bad bit patterns.
+    let buffer = unsafe UnsafeMutableBufferPointer<Element>(
       start: UnsafeMutablePointer(bitPattern: UInt(martlet_window_base &+ physical)), count: count)
     var span = unsafe MutableSpan(_unsafeElements: buffer)
     return try body(&span)

@@ -112,36 +112,39 @@ public struct SystemClock: BitwiseCopyable {
       return .hpet(base: base, period: period)
     }
 
-    /// How many ticks of the time-stamp counter and of the local APIC timer pass in about 20 ms, as rates per second.
-    public func measure() -> (counter: UInt64, timer: UInt64) {
-      LocalAPIC.setTimer(count: 0xffff_ffff)
-      let startTimer = LocalAPIC.timerCount
-      let start = martlet_rdtsc()
-      let nanoseconds: UInt64
+    /// Lets about 20 ms pass; gives how many nanoseconds it were.
+    public func pass() -> UInt64 {
       switch self {
       case .powerManagement(let port):
         let first = martlet_in32(port) & 0xff_ffff
         var now = first
         while (now &- first) & 0xff_ffff < 71_591 { now = martlet_in32(port) & 0xff_ffff }
-        nanoseconds = UInt64((now &- first) & 0xff_ffff) &* 1_000_000_000 / 3_579_545
+        return UInt64((now &- first) & 0xff_ffff) &* 1_000_000_000 / 3_579_545
       case .hpet(let base, let period):
         let first = UInt32(truncatingIfNeeded: martlet_mmio_read64(base &+ 0xf0))
         let wanted = UInt32(truncatingIfNeeded: 20_000_000_000_000 / period)
         var now = first
         while now &- first < wanted { now = UInt32(truncatingIfNeeded: martlet_mmio_read64(base &+ 0xf0)) }
-        nanoseconds = UInt64(now &- first) &* period / 1_000_000
+        return UInt64(now &- first) &* period / 1_000_000
       case .interval:
         martlet_out8(0x61, martlet_in8(0x61) & ~2 | 1)
         martlet_out8(0x43, 0xb0)
         martlet_out8(0x42, UInt8(truncatingIfNeeded: 23_863))
         martlet_out8(0x42, UInt8(truncatingIfNeeded: 23_863 &>> 8))
         while martlet_in8(0x61) & 0x20 == 0 {}
-        nanoseconds = 20_000_000
+        return 20_000_000
       }
+    }
+
+    /// How many ticks of the time-stamp counter and of the local APIC timer pass in a second.
+    public func measure() -> (counter: UInt64, timer: UInt64) {
+      LocalAPIC.setTimer(count: 0xffff_ffff)
+      let startTimer = LocalAPIC.timerCount
+      let start = martlet_rdtsc()
+      let span = max(pass(), 1)
       let ticks = martlet_rdtsc() &- start
       let timerTicks = UInt64(startTimer &- LocalAPIC.timerCount)
       LocalAPIC.setTimer(count: 0)
-      let span = max(nanoseconds, 1)
       return (perSecond(ticks, span), perSecond(timerTicks, span))
     }
 

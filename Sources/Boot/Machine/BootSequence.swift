@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the loader's hand-over to the first guest: each step once, in the order in which they need each other. The machine runs on
+// boot's page tables, which show the first 4 GiB, until `HypervisorSetup` has made the lasting ones.
+import Domains
+import Frames
+import Images
+import Machine
+import XenABI
+
+/// Booting.
+public enum BootSequence {
+  /// Sets the machine up and builds Domain 0. `magic` and `information` are what the loader left in EAX and EBX. Goes on at
+  /// `start` on the first CPU's own stack.
+  public static func run(magic: UInt32, information: UInt32, start: @convention(c) () -> Void) -> Never {
+    PhysicalWindow.open(base: HypervisorSpace.window, frames: 1 &<< 20)
+    CPUFeatures.detect().publish()
+    let boot: BootInformation
+    do throws(BootInformationError) {
+      boot = try BootInformation.read(magic: magic, at: UInt64(information), from: PhysicalReader())
+    } catch {
+      BootFailure.stop("the boot loader's information: ", error.message)
+    }
+    let map = MemoryMap(sanitizing: boot.memory)
+    var memory = MemoryPlan.make(boot, map)
+    let line = boot.commandLine
+    let first = PhysicalWindow.withHypervisorOwned(physical: line.address, count: line.length) {
+      HypervisorOptions.parse($0, startsWithFileName: boot.textsStartWithFileName)
+    }
+    BootPolicy.reboots = !first.noReboot
+    BootPolicy.usesSMEP = first.smep
+    BootPolicy.usesSMAP = first.smap
+    ConsoleSetup.open(first, &memory)
+    greet()
+    PhysicalWindow.withHypervisorOwned(physical: line.address, count: line.length) { ConsoleSetup.report(first, $0) }
+    // Tables of the firmware's may lie above all RAM, where the lasting window does not reach.
+    let acpi = findACPI(boot)
+    setUp(boot, map, first, acpi, &memory, start)
+  }
+
+  private static func greet() {
+    Log.write(.error, "Martlet 4.17-martlet: the paravirtualizing hypervisor, in Swift")
+  }
+
+  private static func findACPI(_ boot: BootInformation) -> ACPIInformation? {
+    do throws(ACPIError) {
+      return try ACPIInformation(from: PhysicalReader(), rootPointer: boot.rootPointer)
+    } catch {
+      Log.write(.warning) {
+        $0.put("ACPI: ")
+        $0.put(error.message)
+        $0.put("; going on with one CPU")
+      }
+      return nil
+    }
+  }
+
+  private static func setUp(
+    _ boot: BootInformation, _ map: MemoryMap, _ options: HypervisorOptions,
+    _ acpi: ACPIInformation?, _ memory: inout BootMemory, _ start: @convention(c) () -> Void
+  ) -> Never {
+    guard boot.modules.count > 0 else {
+      BootFailure.stop("no module: the first module has to be Domain 0's kernel, the second its RAM disk")
+    }
+    let total = map.usableBytes
+    let processors = ProcessorList(acpi, limit: options.maximumCPUs ?? CPUs.limit)
+    HypervisorSetup.perform(map, options, acpi, processors, &memory)
+    let cpus = CPUStart.all(processors)
+    Domain0Setup.perform(boot, options, cpus: cpus, total: total, &memory)
+    guard let cpu = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }
+    Startup.switchStack(to: cpu[].area, entry: start)
+  }
+}
+
+/// The CPUs that are to run, by their local APIC identifiers, the boot CPU first.
+struct ProcessorList {
+  var apicIDs = InlineArray<128, UInt32>(repeating: 0)
+  var count = 1
+
+  init(_ acpi: ACPIInformation?, limit: Int) {
+    guard let controllers = acpi?.interruptControllers else { return }
+    let boot = Registers.cpuid(1).ebx &>> 24
+    apicIDs[0] = boot
+    for index in controllers.processors.indices {
+      let entry = controllers.processors[index]
+      guard entry.isEnabled, entry.apicID != boot, entry.apicID < 255, count < min(limit, CPUs.limit) else { continue }
+      apicIDs[count] = entry.apicID
+      count &+= 1
+    }
+  }
+}

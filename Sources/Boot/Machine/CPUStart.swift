@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting the other CPUs, one after the other.
+import Domains
+import Machine
+
+/// The start of CPUs.
+public enum CPUStart {
+  // The page below 1 MiB that the trampoline is copied to. Nothing of the loader's is needed any more there.
+  static let trampoline = MachineFrame(8)
+
+  /// Starts all CPUs of the list; gives how many run, the first one included.
+  static func all(_ processors: ProcessorList) -> Int {
+    guard let first = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }
+    first.bindToCurrentCPU()
+    first[].area.bind(record: first)
+    CPUs.setOnline(0, true)
+    CPUs.setStarted(1)
+    guard processors.count > 1 else { return 1 }
+    Startup.placeTrampoline(at: trampoline)
+    let clock = Ref<Hypervisor>.shared[].clock
+    var running = 1
+    for number in 1..<processors.count {
+      guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { continue }
+      Startup.prepare(root: Ref<Hypervisor>.shared[].tables.root, area: cpu[].area, record: cpu)
+      Startup.start(apicID: processors.apicIDs[number], page: UInt8(trampoline.number)) {
+        clock.delay(microseconds: $0)
+      }
+      var patience = 1000
+      while !CPUs.isOnline(number) && patience > 0 {
+        clock.delay(microseconds: 1000)
+        patience &-= 1
+      }
+      guard CPUs.isOnline(number) else {
+        Log.write(.error) {
+          $0.put("CPU ")
+          $0.put(decimal: UInt64(number))
+          $0.put(" does not start; going on without it and those after it")
+        }
+        // Numbers have no gaps.
+        break
+      }
+      running &+= 1
+    }
+    return running
+  }
+
+  /// The first steps of a CPU that has just been started, on its own stack. Goes on at the idle loop.
+  public static func enter() {
+    let cpu = Ref<PhysicalCPU>.current
+    Startup.configureCPU(smep: BootPolicy.usesSMEP, smap: BootPolicy.usesSMAP)
+    cpu[].area.load()
+    LocalAPIC.enable()
+    CPUs.setStarted(max(CPUs.started, cpu[].number &+ 1))
+    CPUs.setOnline(cpu[].number, true)
+  }
+}
