@@ -14,21 +14,8 @@ public struct BrokenRule: BitwiseCopyable {
   public let frame: MachineFrame
 }
 
-/// References and uses that are not to be found in tables: the hypervisor's own of frames that it shares, base pointers,
-/// descriptor tables, `vcpu_info`, grants.
-public struct HeldReferences: Equatable, BitwiseCopyable {
-  /// General references, those that come with uses included.
-  public var references: UInt64
-  /// Uses as the frame's type.
-  public var uses: UInt64
-
-  public init(references: UInt64 = 0, uses: UInt64 = 0) {
-    self.references = references
-    self.uses = uses
-  }
-}
-
-/// Room for a recount: two words for each frame.
+/// Counts of references and uses for each frame: room for a recount, and the way to say what is held outside of tables (the
+/// hypervisor's own of frames that it shares, base pointers, descriptor tables, `vcpu_info`, grants).
 public struct LedgerTally {
   let words: AtomicTable
 
@@ -41,8 +28,10 @@ public struct LedgerTally {
   }
 
   // First word: references in bits 31-0, uses in bits 63-32. Second: linear uses in bits 31-0, linear users in bits 63-32.
-  func clear() { for index in 0..<words.count { words.store(index, 0) } }
-  func add(_ frame: MachineFrame, references: UInt64, uses: UInt64) {
+  /// Forgets all counts.
+  public func clear() { for index in 0..<words.count { words.store(index, 0) } }
+  /// Counts references (those that come with uses included) and uses of a frame.
+  public func add(_ frame: MachineFrame, references: UInt64, uses: UInt64) {
     let index = Int(frame.number) &* 2
     words.store(index, words.load(index) &+ references &+ uses &<< 32)
   }
@@ -65,7 +54,7 @@ extension FrameLedger {
   ///   - held: What is held for a frame outside of tables; nil if that is not known, and more than the recount is then right.
   public mutating func firstBrokenRule(
     _ tally: LedgerTally, hypervisorRoot: MachineFrame, nothingDies: Bool = true,
-    held: ((MachineFrame) -> HeldReferences)? = nil
+    held: LedgerTally? = nil
   ) -> BrokenRule? {
     tally.clear()
     var free: UInt64 = 0
@@ -95,6 +84,10 @@ extension FrameLedger {
     let word = type(frame)
     let flags = TypeWord.validated | TypeWord.partial | TypeWord.pinned | TypeWord.dying | TypeWord.active
     if word.raw &>> 60 > 6 || word.raw & ~(0xf &<< 60 | flags | TypeWord.countMask) != 0 { return "I1: no such type" }
+    if owner(frame) == .xen && isShared(frame) {
+      // One that can be read by those who act for DOMID_XEN: a use of no type keeps it from getting one.
+      return word.type == .none && word.count == 1 && count(frame) > 0 ? nil : "I1: a frame shared for reading is used otherwise"
+    }
     if word.type == .none && (word.count != 0 || word.raw & flags & ~TypeWord.validated != 0) {
       return "I1: uses of a frame without a type"
     }
@@ -146,7 +139,7 @@ extension FrameLedger {
 
   private func tallyLevel1(_ entry: UInt64, _ target: MachineFrame, _ tally: LedgerTally) -> StaticString? {
     if entry & PTE.grantMapping != 0 || !covers(target) || owner(target) == .io { return nil }
-    if !owner(target).isOrdinary { return "I3: an entry maps a frame that no domain owns" }
+    if !owner(target).isOrdinary && !isShared(target) { return "I3: an entry maps a frame that no domain owns" }
     if entry & PTE.writable != 0 {
       if type(target).type != .writable || type(target).count == 0 { return "I3: a writable entry to a frame that is not" }
       tally.add(target, references: 1, uses: 1)
@@ -178,9 +171,10 @@ extension FrameLedger {
 
   /// Compares a frame's counts with the recount.
   private func compare(
-    _ frame: MachineFrame, _ tally: LedgerTally, _ held: ((MachineFrame) -> HeldReferences)?
+    _ frame: MachineFrame, _ tally: LedgerTally, _ held: LedgerTally?
   ) -> StaticString? {
     guard owner(frame).isOrdinary else {
+      if isShared(frame) { return tally.references(frame) < count(frame) ? nil : "I5: references are miscounted" }
       return tally.references(frame) == 0 ? nil : "I6: entries lead to a frame that nobody owns"
     }
     let word = type(frame)
@@ -201,8 +195,7 @@ extension FrameLedger {
       if uses > word.count { return "I3: entries and pins are more than the uses" }
       return references > count(frame) ? "I3: entries and pins are more than the references" : nil
     }
-    let more = held(frame)
-    if uses &+ more.uses != word.count { return "I3: uses are miscounted" }
-    return references &+ more.references == count(frame) ? nil : "I5: references are miscounted"
+    if uses &+ held.uses(frame) != word.count { return "I3: uses are miscounted" }
+    return references &+ held.references(frame) == count(frame) ? nil : "I5: references are miscounted"
   }
 }

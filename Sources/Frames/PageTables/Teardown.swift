@@ -66,6 +66,19 @@ extension FrameLedger {
     }
   }
 
+  /// Ends what makes a frame a table without being an entry: its pin, or a validation that stopped half-way and that nobody will
+  /// come back to. For a domain's end, under its page-table lock; the queue is drained afterwards.
+  public func relinquish(_ frame: MachineFrame, owner: DomainID, _ work: inout PageTableWork) {
+    guard take(frame, owner: owner) else { return }
+    defer { drop(frame) }
+    if words.fetchAnd(typeIndex(frame), ~TypeWord.pinned) & TypeWord.pinned != 0 {
+      release(frame, &work)
+      drop(frame)
+    } else {
+      abandon(frame, &work)
+    }
+  }
+
   private func enqueue(_ table: MachineFrame, _ work: inout PageTableWork) {
     words.store(linkIndex(table), work.first.number)
     work.first = table
