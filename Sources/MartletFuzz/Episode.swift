@@ -30,6 +30,7 @@ final class Episode {
   /// What the step at hand does, for a trace.
   var doing = ""
   let isTraced: Bool
+  private var heard: UInt64 = 0
   /// Where the arguments of the call in the making go next.
   var cursor = 0
   /// Calls by their result: how many succeeded, and how many there were.
@@ -60,9 +61,19 @@ final class Episode {
       if isTraced { doing = "" }
       act(guest, vcpu)
       if isTraced { Fuzzer.say("step \(step): domain \(guest.id) vCPU \(vcpu[].id.raw): \(doing)") }
+      if isTraced { tellConsole() }
       try check()
     }
     return step
+  }
+
+  /// What the hypervisor has said since it was last told.
+  private func tellConsole() {
+    let console = Ref<Console>.shared
+    let end = console[].lock.withLock { $0.produced }
+    let bytes = (heard..<end).map { console.byte(at: $0) }
+    heard = end
+    if !bytes.isEmpty { Fuzzer.say(String(decoding: bytes, as: UTF8.self)) }
   }
 
   /// Makes sure that a vCPU of ours runs, and changes to another one now and then.

@@ -78,7 +78,7 @@ final class FuzzMachine {
     ledger[].addMemory(start: next.number, end: frames - 16)
     _ = ledger[].forbiddenDevices.insert(frames - 1)
     ledger[].shareReadOnly(translation.first)
-    let waiting = FuzzMachine.makeDomain(1000, vcpus: 1, isPrivileged: false)
+    let waiting = FuzzMachine.makeDomain(9, vcpus: 1, isPrivileged: false)
     guard let vcpu = waiting[].vcpu(index: 0) else { preconditionFailure("no vCPU") }
     watchman = vcpu
     vcpu[].holds.fetchAnd(~VCPUHold.down)
@@ -102,7 +102,7 @@ final class FuzzMachine {
     }
     vcpu[].holds.fetchAnd(~FuzzMachine.unchosen)
     Scheduler.settle(vcpu)
-    if vcpu[].holds.load() == 0 {
+    if vcpu != watchman && vcpu[].holds.load() == 0 {
       watchman[].holds.fetchOr(FuzzMachine.unchosen)
       Scheduler.settle(watchman)
     }
