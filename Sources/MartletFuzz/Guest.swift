@@ -54,8 +54,8 @@ final class Guest {
     for page in 0..<Guest.argumentPages + 2 + Guest.dataPages {
       PhysicalWindow.store(low, word: page, data[page].physical | rights)
     }
-    // A user table that shares everything below the top.
-    PhysicalWindow.store(tables[4][1], word: address.index(level: 4), l3.physical | rights)
+    // The other top-level tables share everything below the top, so that the guest can live with each of them.
+    for other in tables[4].dropFirst() { PhysicalWindow.store(other, word: address.index(level: 4), l3.physical | rights) }
     vcpus = (0..<Guest.vcpuCount).map { index in
       guard let vcpu = domain[].vcpu(index: index) else { preconditionFailure("no vCPU") }
       return vcpu
