@@ -10,6 +10,7 @@ extension Episode {
   /// only code which does not exist yet could give back.
   func end() throws {
     try recount()
+    for guest in guests { for vcpu in guest.vcpus { machine.hold(vcpu) } }
     _ = machine.run(machine.watchman)
     if running != nil { throw Finding(step: step, what: "a domain that may not run does") }
     for guest in guests { release(guest) }

@@ -94,12 +94,15 @@ final class FuzzMachine {
     } catch { preconditionFailure("no memory for a domain") }
   }
 
+  /// Keeps a vCPU from running.
+  func hold(_ vcpu: Ref<VCPU>) {
+    vcpu[].holds.fetchOr(FuzzMachine.unchosen)
+    Scheduler.settle(vcpu)
+  }
+
   /// Has a vCPU run next, if it can. Gives whether it does.
   func run(_ vcpu: Ref<VCPU>) -> Bool {
-    if let old = cpu[].vcpu, old != vcpu, old != watchman {
-      old[].holds.fetchOr(FuzzMachine.unchosen)
-      Scheduler.settle(old)
-    }
+    if let old = cpu[].vcpu, old != vcpu, old != watchman { hold(old) }
     vcpu[].holds.fetchAnd(~FuzzMachine.unchosen)
     Scheduler.settle(vcpu)
     if vcpu != watchman && vcpu[].holds.load() == 0 {

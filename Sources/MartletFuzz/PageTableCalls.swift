@@ -80,6 +80,22 @@ extension Episode {
     }
   }
 
+  /// The guest fills a whole table-to-be, as it can with any frame that it may write: so large that work on it is preempted.
+  func fill(_ guest: Guest) {
+    let level = random.pick([1, 1, 1, 2, 2, 3])
+    let table = random.pick(Array(guest.tables[level].dropFirst(2)))
+    guard ledger[].takeWritable(table, owner: DomainID(guest.id)) else { return }
+    defer { ledger[].dropWritable(table) }
+    if isTraced { doing = "fills \(table.number) as level \(level)" }
+    if random.chance(15) { return PhysicalWindow.clear(table) }
+    let good = PTE.present | PTE.user
+    for index in 0..<512 {
+      let target = level == 1 ? random.pick(guest.all) : random.pick(guest.tables[level - 1])
+      PhysicalWindow.store(table, word: index, target.physical | good)
+    }
+    if random.chance(20) { PhysicalWindow.store(table, word: random.below(512), entry(guest, level: level)) }
+  }
+
   /// The guest writes to a page that it may only read: if that is a live page table, the write is emulated.
   func pageFault(_ guest: Guest, _ vcpu: Ref<VCPU>) {
     load(Call(0))

@@ -82,7 +82,7 @@ extension Episode {
     case 1: return DomainID.io.raw
     case 2: return DomainID.xen.raw
     case 3: return DomainID.invalid.raw
-    case 4: return 9
+    case 4: return 10
     case 5: return UInt16(truncatingIfNeeded: random.next())
     case 6...9: return DomainID.current.raw
     default: return UInt16(1 + random.below(3))
