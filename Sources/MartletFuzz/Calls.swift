@@ -37,7 +37,9 @@ extension Episode {
       let start = frame[].rip
       if isTraced { Fuzzer.say("  makes call \(call.number) \(call.arguments.map { String($0, radix: 16) })") }
       SystemCall.handle(frame)
-      guard frame[].rip == start &- 2, frame[].rax == call.number, running != nil, !random.chance(20) else { break }
+      guard frame[].rip == start &- 2, frame[].rax == call.number else { break }
+      preemptions += 1
+      guard running != nil, !random.chance(20) else { return }
       call.arguments = [frame[].rdi, frame[].rsi, frame[].rdx, frame[].r10, frame[].r8, frame[].r9]
     }
     let result = Int64(bitPattern: frame[].rax)

@@ -36,6 +36,8 @@ final class Episode {
   /// Calls by their result: how many succeeded, and how many there were.
   var succeeded = 0
   var calls = 0
+  /// How often a call was preempted.
+  var preemptions = 0
 
   init(seed: UInt64, isTraced: Bool = false) {
     random = Random(seed: seed)

@@ -43,6 +43,7 @@ enum Fuzzer {
     var next = seed
     var succeeded = 0
     var calls = 0
+    var preemptions = 0
     while done < steps {
       let length = min(Episode.length, steps - done)
       // Read by the parent when this process does not come back.
@@ -58,11 +59,12 @@ enum Fuzzer {
       }
       succeeded += episode.succeeded
       calls += episode.calls
+      preemptions += episode.preemptions
       next &+= 1
     }
     let seconds = Date().timeIntervalSince(start)
     say(
-      "\(done) steps from seed \(seed) found nothing: \(calls) calls, of which \(succeeded) succeeded; "
+      "\(done) steps from seed \(seed) found nothing: \(calls) calls, of which \(succeeded) succeeded, \(preemptions) preemptions; "
         + "\(Int(seconds)) s, \(Int(Double(done) / max(seconds, 0.001))) steps/s")
     return 0
   }

@@ -39,7 +39,7 @@ final class Guest {
       }
     }
     // Index 0 is not used; then candidates for each level, the first of which are in use from the start.
-    tables = [[], frames(8), frames(6), frames(5), frames(5)]
+    tables = [[], frames(20), frames(6), frames(5), frames(5)]
     data = frames(Guest.argumentPages + 2 + Guest.dataPages + 8)
     let (l4, l3, l2) = (tables[4][0], tables[3][0], tables[2][0])
     low = tables[1][0]

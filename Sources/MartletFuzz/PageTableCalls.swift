@@ -80,20 +80,31 @@ extension Episode {
     }
   }
 
-  /// The guest fills a whole table-to-be, as it can with any frame that it may write: so large that work on it is preempted.
+  /// The guest fills whole tables-to-be, as it can with any frame that it may write: one, or so many that work on the tree is
+  /// preempted.
   func fill(_ guest: Guest) {
-    let level = random.pick([1, 1, 1, 2, 2, 3])
-    let table = random.pick(Array(guest.tables[level].dropFirst(2)))
+    if random.chance(15) {
+      for level in 1...3 { for table in guest.tables[level].dropFirst(2) { fill(guest, table, level) } }
+      if isTraced { doing = "fills all tables" }
+    } else {
+      let level = random.pick([1, 1, 1, 2, 2, 3])
+      let table = random.pick(Array(guest.tables[level].dropFirst(2)))
+      fill(guest, table, level)
+      if isTraced { doing = "fills \(table.number) as level \(level)" }
+      if random.chance(20), ledger[].takeWritable(table, owner: DomainID(guest.id)) {
+        PhysicalWindow.store(table, word: random.below(512), random.chance(50) ? 0 : entry(guest, level: level))
+        ledger[].dropWritable(table)
+      }
+    }
+  }
+
+  private func fill(_ guest: Guest, _ table: MachineFrame, _ level: Int) {
     guard ledger[].takeWritable(table, owner: DomainID(guest.id)) else { return }
     defer { ledger[].dropWritable(table) }
-    if isTraced { doing = "fills \(table.number) as level \(level)" }
-    if random.chance(15) { return PhysicalWindow.clear(table) }
-    let good = PTE.present | PTE.user
     for index in 0..<512 {
       let target = level == 1 ? random.pick(guest.all) : random.pick(guest.tables[level - 1])
-      PhysicalWindow.store(table, word: index, target.physical | good)
+      PhysicalWindow.store(table, word: index, target.physical | PTE.present | PTE.user)
     }
-    if random.chance(20) { PhysicalWindow.store(table, word: random.below(512), entry(guest, level: level)) }
   }
 
   /// The guest writes to a page that it may only read: if that is a live page table, the write is emulated.
