@@ -105,14 +105,13 @@ final class FuzzMachine {
     if let old = cpu[].vcpu, old != vcpu, old != watchman { hold(old) }
     vcpu[].holds.fetchAnd(~FuzzMachine.unchosen)
     Scheduler.settle(vcpu)
-    if vcpu != watchman && vcpu[].holds.load() == 0 {
-      watchman[].holds.fetchOr(FuzzMachine.unchosen)
-      Scheduler.settle(watchman)
-    }
     cpu[].work.fetchOr(CPUWork.schedule)
     GuestExit.prepare(frame)
-    watchman[].holds.fetchAnd(~FuzzMachine.unchosen)
-    Scheduler.settle(watchman)
+    // Time stands still, so the watchman never has to go by itself.
+    if vcpu != watchman && vcpu[].holds.load() == 0 && cpu[].vcpu == watchman {
+      Scheduler.yield()
+      GuestExit.prepare(frame)
+    }
     return cpu[].vcpu == vcpu
   }
 
