@@ -65,10 +65,10 @@ if metal {
       name: "MartletFuzz",
       dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "Hypercalls"],
       swiftSettings: safe),
-    .testTarget(name: "MachineTests", dependencies: ["MachineTurn", "Machine", "Domains"]),
+    .testTarget(name: "MachineTests", dependencies: ["MachineTurn", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "MartletFuzz"]),
     .testTarget(name: "FramesTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames"]),
     .testTarget(
-      name: "HypercallTests", dependencies: ["MachineTurn", "MartletFuzz"], swiftSettings: [.swiftLanguageMode(.v5)]),
+      name: "HypercallTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"], swiftSettings: [.swiftLanguageMode(.v5)]),
     .target(
       name: "Support", dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
       swiftSettings: [.swiftLanguageMode(.v5)]),

@@ -125,6 +125,24 @@ extension Episode {
     TrapDispatch.pageFault(frame)
   }
 
+  /// The life of another domain's frame that the guest, if it may, maps, uses and unmaps, before it becomes a table there.
+  func foreignLife(_ guest: Guest, _ vcpu: Ref<VCPU>) {
+    let other = random.pick(guests)
+    let table = random.pick(other.tables[1])
+    let place = Guest.slots + UInt64(140 + random.below(4)) << 12
+    make(Call(22, place, table.physical | 7, 0, UInt64(other.id)))
+    if let root = vcpu[].kernelTable, let found = Translations.walk(root, LinearAddress(place)) {
+      translations.note(found.frame, isWritable: found.isWritable)
+    }
+    if random.chance(20) { act(guest, vcpu) }
+    guard running?.vcpu == vcpu, vcpu[].isKernelMode else { return }
+    make(Call(14, place, 0, UInt64(random.below(2))))
+    beginArguments()
+    let start = cursor
+    for word in [0, table.number, 0] { put(word) }
+    make(Call(26, Guest.argument(0) + UInt64(start), 1, 0, (UInt64(other.id) + 1) << 16 | UInt64(other.id)))
+  }
+
   /// Instructions that write memory: mov, lock cmpxchg, xchg, or, and, mov byte, stos, movs, bts, inc.
   static let snippets: [[UInt8]] = [
     [0x48, 0x89, 0x07], [0xf0, 0x48, 0x0f, 0xb1, 0x17], [0x48, 0x87, 0x07], [0x48, 0x09, 0x07], [0x48, 0x21, 0x07],
