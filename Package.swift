@@ -23,7 +23,7 @@ var targets: [Target] = [
   .target(name: "Decompression", swiftSettings: safe),
   .target(name: "Instructions", swiftSettings: safe),
   .target(name: "Scheduling", swiftSettings: safe),
-  .target(name: "Images", swiftSettings: safe),
+  .target(name: "Images", dependencies: ["Machine"], swiftSettings: safe),
   .target(name: "Frames", dependencies: ["XenABI", "Machine"], swiftSettings: safe),
   .target(
     name: "Domains", dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions"], swiftSettings: safe),
@@ -39,7 +39,7 @@ if metal {
       swiftSettings: safe),
     .executableTarget(
       name: "Martlet",
-      dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls", "Boot", "Images"],
+      dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls", "Boot", "Images"], exclude: ["link.ld"],
       swiftSettings: safe),
     .target(name: "CGuestKit"),
     .target(name: "GuestKit", dependencies: ["CGuestKit"], swiftSettings: safe),
@@ -71,6 +71,21 @@ if metal {
       name: "HypercallTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"], swiftSettings: [.swiftLanguageMode(.v5)]),
     .target(
       name: "Support", dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
+      name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
+      name: "MemoryPhysicalTests",
+      dependencies: [
+        "CXenABI", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
+      ],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
+      name: "GrantTests",
+      dependencies: [
+        "MachineTurn", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
+      ],
       swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
   products += [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one entry of this target: unpacks whatever a Linux kernel or an initial ramdisk may be compressed with, told apart by
-// its first bytes. Pure functions over spans: no heap, no I/O, no trap on any input.
+// The one entry of this target: unpacks whatever a Linux kernel or an initial ramdisk may be compressed with, told
+// apart by its first bytes. Pure functions over spans: no heap, no I/O, no trap on any input.
 
 /// What a decompression achieved, in bytes.
 public struct Decompressed: Equatable, Sendable {
@@ -50,8 +50,8 @@ public func identify(_ input: Span<UInt8>) -> CompressionFormat? { CompressionFo
 
 /// Decompresses the stream at the start of `input` into the start of `output`, whatever its format.
 ///
-/// Several streams of the same format in a row are taken as one, as the tools do; the first bytes that start none end the
-/// input.
+/// Several streams of the same format in a row are taken as one, as the tools do; the first bytes that start none end
+/// the input.
 /// - Parameters:
 ///   - workspace: scratch memory; see `Workspace` for its size.
 /// - Throws: any `DecompressionError`; `output` then holds nothing of use.

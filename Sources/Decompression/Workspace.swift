@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scratch memory for the decompressors. Their tables are far larger than a hypervisor stack, and there is no heap, so the
-// caller lends three pieces of memory (224 KiB in all) for the time of one call. What they hold before and after is of no
-// interest; the formats overlap in them.
+// Scratch memory for the decompressors. Their tables are far larger than a hypervisor stack, and there is no heap, so
+// the caller lends three pieces of memory (224 KiB in all) for the time of one call. What they hold before and after is
+// of no interest; the formats overlap in them.
 
 /// Scratch memory lent by the caller to `decompress`, whose contents before and after mean nothing.
 public struct Workspace: ~Copyable, ~Escapable {

@@ -21,7 +21,7 @@ public struct Hypervisor: ~Copyable, Anchored {
   /// Every CPU's record by number.
   public var cpus = InlineArray<128, Ref<PhysicalCPU>?>(repeating: nil)
   /// The PCI configuration ports: an access is two steps.
-  public var configuration = Lock<PCIConfigurationPorts>(.interrupts, PCIConfigurationPorts())
+  public var configuration = Lock<PCIConfigurationPorts>(.deviceAccess, PCIConfigurationPorts())
   /// The hypervisor's command line.
   public var commandLine = PhysicalBytes(physical: 0, count: 0)
   /// How the machine ends.
@@ -45,11 +45,6 @@ public struct Hypervisor: ~Copyable, Anchored {
 
   /// The domain with a number, if it exists.
   public static func domain(_ id: DomainID) -> Ref<Domain>? { Ref<Hypervisor>.shared[].domains.find(id) }
-}
-
-/// Nothing but the right to use the configuration ports.
-public struct PCIConfigurationPorts: ~Copyable {
-  public init() {}
 }
 
 /// The ledger of all frames.

@@ -117,7 +117,7 @@ final class Episode {
       throw Finding(step: step, what: "\(broken.rule), frame \(broken.frame.number)")
     }
     for guest in guests {
-      let counted = ledger[].recountAllocated(DomainID(guest.id))
+      let counted = ledger[].recountOwned(DomainID(guest.id))
       let owned = ledger[].accounts.owned(DomainID(guest.id))
       if counted != owned { throw Finding(step: step, what: "A1: domain \(guest.id) has \(counted) frames, its account says \(owned)") }
     }

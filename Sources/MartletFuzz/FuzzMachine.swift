@@ -70,6 +70,7 @@ final class FuzzMachine {
       in: take(Ref<InterruptRouting>.framesNeeded), InterruptRouting(directory: take(1), first: take(1))
     ).publish()
     Ref<Console>.create(in: take(Ref<Console>.framesNeeded), Console(port: nil, ring: take(1), frames: 1)).publish()
+    Ref<MachineMemory>.create(in: take(Ref<MachineMemory>.framesNeeded), MachineMemory(map: E820Map())).publish()
     tally = LedgerTally(storage: take(LedgerTally.framesNeeded(for: frames)), frames: frames)
     held = LedgerTally(storage: take(LedgerTally.framesNeeded(for: frames)), frames: frames)
     frame = Ref<TrapFrame>.create(in: take(1), TrapFrame.zero)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What surrounds the compressed data: several streams in a row, bytes behind the last one, features that are refused.
-import Decompression
 import Testing
+
+@testable import Decompression
 
 @Suite struct ContainerTests {
   static let tools = ["xz", "lz4 -l", "lz4", "gzip", "zstd"].map(Compressor.init)
@@ -43,6 +44,32 @@ import Testing
     // Padding that is no multiple of four ends the file.
     let odd = packed + [0, 0, 0, 0, 0] + packed
     #expect(try unpack(odd, capacity: 100) == Unpacked(bytes: bytes, inputCount: packed.count))
+  }
+
+  /// An index whose own checksum is right, but which lists another size than the block has.
+  @Test func xzIndexThatLies() throws {
+    let bytes = Sample.short.bytes
+    var packed = try Compressor("xz")(bytes)
+    // Footer: CRC-32, size of the index (in words, less one), flags, magic. Index: 0, count, sizes, padding, CRC-32.
+    let footer = packed.count - 12
+    let index = footer - (Int(packed[footer + 4]) + 1) * 4
+    let uncompressedSize = index + 3
+    #expect(packed[uncompressedSize] == UInt8(bytes.count))
+    packed[uncompressedSize] += 1
+    var words = [UInt32](repeating: 0, count: Workspace.wordCount)
+    var span = words.mutableSpan
+    CRC32.prepare(&span)
+    let crc = CRC32.of(packed.span.extracting(index..<(footer - 4)), span)
+    for byte in 0..<4 { packed[footer - 4 + byte] = UInt8(truncatingIfNeeded: crc >> (8 * byte)) }
+    #expect(throws: DecompressionError.corrupt) { try unpack(packed, capacity: 100) }
+  }
+
+  /// Random data makes LZMA2 fall back to plain chunks, after which the state starts anew but the dictionary stays.
+  @Test func xzPlainChunks() throws {
+    var random = SplitMix(state: 3)
+    let text = Array(Sample.text.bytes[..<20_000])
+    let bytes = text + (0..<140_000).map { _ in UInt8.random(in: 0...255, using: &random) } + text.reversed() + text
+    #expect(try unpack(Compressor("xz -1 --lzma2=dict=1MiB,lc=3")(bytes), capacity: bytes.count).bytes == bytes)
   }
 
   @Test(arguments: ["zstd", "lz4"]) func skippableFrames(_ tool: String) throws {

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct RoundTripTests {
   static let xzTools = [
-    "xz -0", "xz -6 --check=crc32", "xz -3e --check=none", "xz --x86=start=4096 --lzma2=preset=1", "xz --lzma2=lc=0,lp=0,pb=0", "xz --lzma2=lc=0,lp=4,pb=4",
+    "xz -0", "xz -6 --check=crc32", "xz -3e --check=none", "xz --x86=start=4096 --lzma2=preset=1",
+    "xz --lzma2=lc=0,lp=0,pb=0", "xz --lzma2=lc=0,lp=4,pb=4",
     "xz --lzma2=lc=4,lp=0,pb=2,mode=fast,mf=hc3", "xz --block-size=10000 --check=crc64", "xz -T2 --block-size=7777",
   ].map(Compressor.init)
   static let lz4LegacyTools = ["lz4 -l", "lz4 -l -9", "lz4 -l -12"].map(Compressor.init)
@@ -21,14 +22,19 @@ import Testing
 
   /// Settings that take much memory and time, the one of the Linux build first.
   static let heavyTools = [
-    "xz --check=crc32 --x86 --lzma2=dict=32MiB", "xz -9e", "zstd --ultra -22", "zstd -19 --long=27", "zstd -3 -T2 -B512K",
+    "xz --check=crc32 --x86 --lzma2=dict=32MiB", "xz -9e", "zstd --ultra -22", "zstd -19 --long=27",
+    "zstd -3 -T2 -B512K",
   ].map(Compressor.init)
 
   @Test(arguments: RoundTripTests.xzTools) func xz(_ tool: Compressor) throws { try check(tool, .xz) }
-  @Test(arguments: RoundTripTests.lz4LegacyTools) func lz4Legacy(_ tool: Compressor) throws { try check(tool, .lz4Legacy) }
+  @Test(arguments: RoundTripTests.lz4LegacyTools) func lz4Legacy(_ tool: Compressor) throws {
+    try check(tool, .lz4Legacy)
+  }
   @Test(arguments: RoundTripTests.lz4FrameTools) func lz4Frame(_ tool: Compressor) throws { try check(tool, .lz4Frame) }
   @Test(arguments: RoundTripTests.gzipTools) func gzip(_ tool: Compressor) throws { try check(tool, .gzip) }
-  @Test(arguments: RoundTripTests.zstandardTools) func zstandard(_ tool: Compressor) throws { try check(tool, .zstandard) }
+  @Test(arguments: RoundTripTests.zstandardTools) func zstandard(_ tool: Compressor) throws {
+    try check(tool, .zstandard)
+  }
 
   @Test(arguments: RoundTripTests.heavyTools) func heavy(_ tool: Compressor) throws {
     try check(tool, tool.arguments[0] == "xz" ? .xz : .zstandard, [.mixture])

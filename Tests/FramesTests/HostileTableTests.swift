@@ -39,7 +39,8 @@ private struct Hostile {
     _ comment: Comment? = nil, location: SourceLocation = #_sourceLocation
   ) {
     let before = counts()
-    #expect(tables.pin(frame, level, rules) == error, comment, sourceLocation: location)
+    let found = tables.pin(frame, level, rules)
+    #expect(error == .invalid ? isRefused(found) : found == error, comment, sourceLocation: location)
     #expect(counts() == before, comment, sourceLocation: location)
     #expect(world.broken(isExact: false) == nil, comment, sourceLocation: location)
   }
@@ -55,6 +56,9 @@ private struct Hostile {
   }
 }
 
+/// Whether an operation was refused: EINVAL, or EBUSY for a frame that is the owner's and in another use.
+private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error == .busy }
+
 @Suite struct HostileTableTests {
   @Test func aGoodTree() {
     LedgerWorld.run { world in
@@ -66,9 +70,9 @@ private struct Hostile {
       for slot in HypervisorSpace.firstSlot..<HypervisorSpace.endSlot {
         #expect(PhysicalWindow.load(hostile.l4, word: slot) == PhysicalWindow.load(world.root, word: slot))
       }
-      #expect(hostile.tables.pin(hostile.l4, 4) == .invalid)
+      #expect(isRefused(hostile.tables.pin(hostile.l4, 4)))
       #expect(hostile.tables.unpin(hostile.l4) == nil)
-      #expect(hostile.tables.unpin(hostile.l4) == .invalid)
+      #expect(isRefused(hostile.tables.unpin(hostile.l4)))
       // The region's entries do not stay behind in a frame that is the guest's to read and write again.
       for slot in HypervisorSpace.firstSlot..<HypervisorSpace.endSlot { #expect(PhysicalWindow.load(hostile.l4, word: slot) == 0) }
     }
@@ -101,7 +105,7 @@ private struct Hostile {
       let hostile = Hostile(world)
       for (frame, right) in [(hostile.l1, 1), (hostile.l2, 2), (hostile.l3, 3), (hostile.l4, 4)] {
         #expect(hostile.tables.pin(frame, right) == nil)
-        for wrong in 1...4 where wrong != right { #expect(hostile.tables.pin(frame, wrong) == .invalid) }
+        for wrong in 1...4 where wrong != right { #expect(isRefused(hostile.tables.pin(frame, wrong))) }
         #expect(hostile.tables.unpin(frame) == nil)
       }
       // An entry that skips a level: a frame is what it is used as, so this is a good tree, with other levels.
@@ -144,18 +148,18 @@ private struct Hostile {
       let tables = hostile.tables
       // To itself: read-only only. Nothing keeps the table alive by this.
       #expect(tables.pin(hostile.l4, 4) == nil)
-      #expect(tables.update(hostile.l4, 7, entry(hostile.l4, isWritable: true)) == .invalid)
+      #expect(isRefused(tables.update(hostile.l4, 7, entry(hostile.l4, isWritable: true))))
       #expect(tables.update(hostile.l4, 7, entry(hostile.l4)) == nil)
       #expect(world.type(hostile.l4).count == 1)
       // The entry cannot become writable afterwards.
-      #expect(tables.update(hostile.l4, 7, entry(hostile.l4, isWritable: true)) == .invalid)
+      #expect(isRefused(tables.update(hostile.l4, 7, entry(hostile.l4, isWritable: true))))
       // Chains have one link: what is used linearly uses none, and the other way round.
       let (b, c) = (world.frame(), world.frame())
       #expect(tables.pin(b, 4) == nil)
       #expect(tables.pin(c, 4) == nil)
       #expect(tables.update(b, 1, entry(c)) == nil)
-      #expect(tables.update(hostile.l4, 8, entry(b)) == .invalid)
-      #expect(tables.update(c, 1, entry(hostile.l4)) == .invalid)
+      #expect(isRefused(tables.update(hostile.l4, 8, entry(b))))
+      #expect(isRefused(tables.update(c, 1, entry(hostile.l4))))
       #expect(tables.update(hostile.l4, 8, entry(c)) == nil)
       #expect(world.broken(isExact: false) == nil)
       // Without its pin the table lives by the two.
@@ -245,9 +249,9 @@ private struct Hostile {
       // After: a table gets no writable mapping, by whatever way.
       #expect(hostile.tables.pin(hostile.l4, 4) == nil)
       for frame in all {
-        #expect(hostile.tables.update(hostile.l1, 9, entry(frame, isWritable: true)) == .invalid)
+        #expect(isRefused(hostile.tables.update(hostile.l1, 9, entry(frame, isWritable: true))))
         #expect(hostile.tables.update(hostile.l1, 9, entry(frame)) == nil)
-        #expect(hostile.tables.update(hostile.l1, 9, entry(frame, isWritable: true)) == .invalid)
+        #expect(isRefused(hostile.tables.update(hostile.l1, 9, entry(frame, isWritable: true))))
         #expect(!world.takeWritable(frame))
         #expect(throws: XenError.invalid) { try world.useDescriptors(frame) }
         #expect(throws: XenError.invalid) { try world.updateDescriptor(frame, 0, 0) }
@@ -258,9 +262,9 @@ private struct Hostile {
       #expect(hostile.tables.update(hostile.l1, 6, 0) == nil)
       try? world.useDescriptors(hostile.data)
       #expect(world.type(hostile.data).type == .descriptors)
-      #expect(hostile.tables.update(hostile.l1, 6, entry(hostile.data, isWritable: true)) == .invalid)
+      #expect(isRefused(hostile.tables.update(hostile.l1, 6, entry(hostile.data, isWritable: true))))
       #expect(hostile.tables.update(hostile.l1, 6, entry(hostile.data)) == nil)
-      #expect(hostile.tables.pin(hostile.data, 1) == .invalid)
+      #expect(isRefused(hostile.tables.pin(hostile.data, 1)))
     }
   }
 
@@ -269,19 +273,19 @@ private struct Hostile {
       let hostile = Hostile(world)
       let foreign = world.frame(2)
       #expect(hostile.tables.pin(hostile.l1, 1) == nil)
-      #expect(hostile.tables.update(hostile.l1, 9, entry(foreign)) == .invalid)
+      #expect(isRefused(hostile.tables.update(hostile.l1, 9, entry(foreign))))
       // With the right to the other domain: its frames, and the table owner's own.
       let rules = world.rules(1, frames: 2)
       #expect(hostile.tables.update(hostile.l1, 9, entry(foreign, isWritable: true), rules) == nil)
       #expect(hostile.tables.update(hostile.l1, 10, entry(hostile.data), rules) == nil)
-      #expect(hostile.tables.update(hostile.l1, 11, entry(hostile.l1, isWritable: true), rules) == .invalid)
+      #expect(isRefused(hostile.tables.update(hostile.l1, 11, entry(hostile.l1, isWritable: true), rules)))
       #expect(world.type(foreign).type == .writable)
       // Lower tables are never another's.
       #expect(hostile.tables.pin(hostile.l2, 2) == nil)
-      #expect(hostile.tables.update(hostile.l2, 9, entry(foreign), rules) == .invalid)
+      #expect(isRefused(hostile.tables.update(hostile.l2, 9, entry(foreign), rules)))
       // While it is mapped writable it is nobody's table.
       let others = Tables(world, 2)
-      #expect(others.pin(foreign, 1) == .invalid)
+      #expect(isRefused(others.pin(foreign, 1)))
       #expect(!world.transfer(foreign, 2, 1))
       #expect(hostile.tables.update(hostile.l1, 9, 0) == nil)
       #expect(others.pin(foreign, 1) == nil)
@@ -320,23 +324,23 @@ private struct Hostile {
       // It can be mapped and written, but be nothing else: the hypervisor itself uses it.
       #expect(hostile.tables.pin(hostile.l1, 1) == nil)
       #expect(hostile.tables.update(hostile.l1, 9, entry(shared, isWritable: true)) == nil)
-      #expect(hostile.tables.pin(shared, 1) == .invalid)
+      #expect(isRefused(hostile.tables.pin(shared, 1)))
       #expect(throws: XenError.invalid) { try world.useDescriptors(shared) }
-      #expect(hostile.tables.update(shared, 0, 1) == .invalid)
+      #expect(isRefused(hostile.tables.update(shared, 0, 1)))
       #expect(!world.endAllocation(shared))
       #expect(!world.transfer(shared, 1, 2))
       #expect(world.broken() == nil)
       let free = world.freeFrames
       world.ledger[].endSharing(shared)
       #expect(world.freeFrames == free, "the domain still has it mapped")
-      #expect(hostile.tables.pin(shared, 1) == .invalid)
+      #expect(isRefused(hostile.tables.pin(shared, 1)))
       #expect(hostile.tables.update(hostile.l1, 9, 0) == nil)
       #expect(world.freeFrames == free + 1)
       // One for reading is read by those who may act for DOMID_XEN, and never written.
       world.ledger[].shareReadOnly(world.root)
-      #expect(hostile.tables.update(hostile.l1, 9, entry(world.root)) == .invalid)
+      #expect(isRefused(hostile.tables.update(hostile.l1, 9, entry(world.root))))
       let rules = world.rules(1, frames: DomainID.xen.raw)
-      #expect(hostile.tables.update(hostile.l1, 9, entry(world.root, isWritable: true), rules) == .invalid)
+      #expect(isRefused(hostile.tables.update(hostile.l1, 9, entry(world.root, isWritable: true), rules)))
       #expect(hostile.tables.update(hostile.l1, 9, entry(world.root), rules) == nil)
       #expect(world.broken(isExact: false) == nil)
       #expect(hostile.tables.update(hostile.l1, 9, 0) == nil)

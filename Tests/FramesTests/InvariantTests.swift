@@ -232,7 +232,7 @@ private struct Scene {
       #expect(!world.transfer(mine, 1, 2))
       for (domain, count) in [(1, 0), (2, 5)] as [(UInt16, UInt64)] {
         #expect(world.owned(domain) == count)
-        #expect(world.ledger[].recountAllocated(DomainID(domain)) == count)
+        #expect(world.ledger[].recountOwned(DomainID(domain)) == count)
       }
       world.ledger[].accounts.setLimit(DomainID(2), UInt64.max)
       #expect(world.ledger[].allocate(for: DomainID(2), order: 18) == nil)

@@ -45,7 +45,8 @@ public final class World {
     Ref<Hypervisor>.create(
       in: take(Ref<Hypervisor>.framesNeeded),
       Hypervisor(
-        clock: SystemClock(origin: SystemClock.counter, hertz: 1_000_000_000, timerHertz: 1_000_000_000), tables: tables,
+        clock: SystemClock(origin: SystemClock.counter, hertz: 1_000_000_000, timerHertz: 1_000_000_000),
+        tables: tables,
         machineToPhysical: translation, domains: table)
     ).publish()
     let cpu = Ref<PhysicalCPU>.create(in: take(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: 0, area: area))
@@ -56,6 +57,34 @@ public final class World {
     ).publish()
     ledger[].claim(start: 0, end: next.number)
     ledger[].addMemory(start: next.number, end: frames)
+  }
+
+  /// Makes the calling thread another CPU of the machine, with a record of its own.
+  public func becomeCPU(_ number: Int) {
+    Simulation.becomeCPU(number)
+    if let root { Simulation.useTables(root: root) }
+    var memory = BootMemory()
+    let first = ownFrames(64)
+    _ = memory.add(start: first.number, end: first.number + 64)
+    let area = CPUArea(number: number, tables: Ref<Hypervisor>.shared[].tables, memory: &memory)!
+    let cpu = Ref<PhysicalCPU>.create(
+      in: ownFrames(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: number, area: area))
+    cpu.bindToCurrentCPU()
+    Ref<Hypervisor>.shared[].cpus[number] = cpu
+  }
+
+  /// Runs each body on a thread of its own, as CPUs 1, 2 and so on, and waits for all of them.
+  public func onCPUs(_ bodies: [() -> Void]) {
+    let done = DispatchGroup()
+    for (index, body) in bodies.enumerated() {
+      done.enter()
+      Thread.detachNewThread {
+        self.becomeCPU(index + 1)
+        body()
+        done.leave()
+      }
+    }
+    done.wait()
   }
 
   /// Contiguous frames of the hypervisor's own.

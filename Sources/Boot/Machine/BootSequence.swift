@@ -55,7 +55,7 @@ public enum BootSequence {
   }
 
   private static func setUp(
-    _ boot: BootInformation, _ map: MemoryMap, _ options: HypervisorOptions,
+    _ boot: BootInformation, _ map: Images.MemoryMap, _ options: HypervisorOptions,
     _ acpi: ACPIInformation?, _ memory: inout BootMemory, _ start: @convention(c) () -> Void
   ) -> Never {
     guard boot.modules.count > 0 else {
@@ -66,6 +66,7 @@ public enum BootSequence {
     HypervisorSetup.perform(map, options, acpi, processors, &memory)
     let cpus = CPUStart.all(processors)
     Domain0Setup.perform(boot, options, cpus: cpus, total: total, &memory)
+    InterruptSetup.perform(acpi)
     guard let cpu = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }
     Startup.switchStack(to: cpu[].area, entry: start)
   }

@@ -34,6 +34,7 @@ enum HypervisorSetup {
     guard let area = CPUArea(number: 0, tables: tables, memory: &memory) else { outOfMemory() }
     Registers.setPageTable(tables.root)
     PhysicalWindow.open(base: HypervisorSpace.window, frames: frames)
+    memory.reach = frames
     fill(m2p, m2pFrames)
     makeLedger(map, frames, m2p, m2pFrames, &memory)
     Startup.configureCPU(smep: options.smep, smap: options.smap)
@@ -42,7 +43,7 @@ enum HypervisorSetup {
     LocalAPIC.enable()
     let clock = calibrate(acpi)
     let machineToPhysical = MachineToPhysical(first: m2p, entries: m2pFrames &* 512)
-    publish(tables, clock, machineToPhysical, area, options, acpi, processors, &memory)
+    publish(tables, clock, machineToPhysical, area, options, acpi, processors, map, &memory)
   }
 
   static func outOfMemory() -> Never {
@@ -116,7 +117,7 @@ enum HypervisorSetup {
   private static func publish(
     _ tables: consuming HypervisorPageTables, _ clock: SystemClock, _ machineToPhysical: MachineToPhysical,
     _ first: CPUArea, _ options: HypervisorOptions, _ acpi: ACPIInformation?,
-    _ processors: ProcessorList, _ memory: inout BootMemory
+    _ processors: ProcessorList, _ map: MemoryMap, _ memory: inout BootMemory
   ) {
     var areas = InlineArray<128, CPUArea?>(repeating: nil)
     areas[0] = first
@@ -146,6 +147,7 @@ enum HypervisorSetup {
         in: own, PhysicalCPU(number: number, area: area, timers: TimerQueue(directory: directory, first: entries)))
       CPUs.setAPICID(number, processors.apicIDs[number])
     }
+    publishMemoryMap(map, &memory)
     Log.write(.info) {
       $0.put("counter at ")
       $0.put(decimal: clock.hertz / 1000)
@@ -153,5 +155,20 @@ enum HypervisorSetup {
       $0.put(decimal: UInt64(processors.count))
       $0.put(" CPUs")
     }
+  }
+
+  /// The machine's memory map, for Domain 0 (XENMEM_machine_memory_map).
+  private static func publishMemoryMap(_ map: MemoryMap, _ memory: inout BootMemory) {
+    var copy = E820Map()
+    for index in map.entries.indices {
+      let entry = map.entries[index]
+      if !copy.append(
+        E820Entry(start: entry.range.start, size: entry.range.end &- entry.range.start, kind: entry.kind.rawValue))
+      {
+        break
+      }
+    }
+    guard let place = memory.allocate(frames: Ref<MachineMemory>.framesNeeded) else { outOfMemory() }
+    Ref<MachineMemory>.create(in: place, MachineMemory(map: copy)).publish()
   }
 }

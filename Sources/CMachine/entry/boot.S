@@ -6,6 +6,9 @@
 
 #define PHYSICAL(symbol) ((symbol) - MARTLET_IMAGE_BASE)
 
+#define MARTLET_BOOT_CS 0x08
+#define MARTLET_BOOT_DS 0x10
+
 #define MULTIBOOT1_MAGIC 0x1badb002
 #define MULTIBOOT1_FLAGS 0x3
 #define MULTIBOOT2_MAGIC 0xe85250d6
@@ -116,9 +119,6 @@ enter_long_mode:
   movl %eax, %cr0
   lgdt PHYSICAL(boot_gdt_register)
   ret
-
-#define MARTLET_BOOT_CS 0x08
-#define MARTLET_BOOT_DS 0x10
 
   .code64
 boot_64:

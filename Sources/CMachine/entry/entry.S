@@ -133,7 +133,8 @@ martlet_resume_guest:
 
   .globl martlet_switch_stack
 martlet_switch_stack:
-  movq %rdi, %rsp
+  // The guest's frame has its place at the very top: start below it.
+  leaq -192(%rdi), %rsp
   xorl %ebp, %ebp
   call *%rsi
   ud2

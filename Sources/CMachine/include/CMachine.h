@@ -4,8 +4,11 @@
 #ifndef CMACHINE_H
 #define CMACHINE_H
 
+// Everything is in one image: no symbol needs to go through a table of offsets.
+#pragma GCC visibility push(hidden)
 #include "instructions.h"
 #include "atomics.h"
 #include "layout.h"
+#pragma GCC visibility pop
 
 #endif

@@ -21,6 +21,11 @@ MARTLET_INLINE uint64_t martlet_rdtsc(void) {
   __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
   return ((uint64_t)hi << 32) | lo;
 }
+// high:low divided by `divisor`, which must be greater than `high`.
+MARTLET_INLINE uint64_t martlet_divide(uint64_t high, uint64_t low, uint64_t divisor) {
+  __asm__("divq %2" : "+a"(low), "+d"(high) : "r"(divisor) : "cc");
+  return low;
+}
 MARTLET_INLINE void martlet_pause(void) { __asm__ volatile("pause" ::: "memory"); }
 
 #ifdef __linux__
@@ -89,6 +94,12 @@ struct martlet_table_register { uint16_t limit; uint64_t base; } __attribute__((
 MARTLET_INLINE void martlet_lgdt(uint64_t base, uint16_t limit) {
   struct martlet_table_register r = {limit, base};
   __asm__ volatile("lgdt %0" ::"m"(r));
+}
+// Loads CS and SS from the descriptor table in force: the ones of the table before may not be in it.
+MARTLET_INLINE void martlet_reload_segments(void) {
+  uint64_t scratch;
+  __asm__ volatile("leaq 1f(%%rip), %0\n\tpushq %1\n\tpushq %0\n\tlretq\n1:\tmovl %2, %%ss"
+                   : "=&r"(scratch) : "i"(MARTLET_CS), "r"(MARTLET_DS) : "memory");
 }
 MARTLET_INLINE void martlet_lidt(uint64_t base, uint16_t limit) {
   struct martlet_table_register r = {limit, base};

@@ -11,6 +11,7 @@ struct martlet_simulation {
   uint64_t fs_base, gs_base, inactive_gs_base;
   uint16_t ds, es, fs, gs;
   uint64_t interrupts_sent, halted;
+  uint64_t pci_function, pci_frame;  // the one function on the simulated bus (its configuration address), and its registers
 };
 extern _Thread_local struct martlet_simulation martlet_simulated;
 extern _Thread_local struct martlet_stack_info martlet_simulated_stack_info;

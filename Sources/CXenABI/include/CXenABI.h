@@ -109,4 +109,78 @@ _Static_assert(sizeof(struct vcpu_guest_context) == 5168, "vcpu_guest_context");
 _Static_assert(sizeof(struct trap_info) == 16, "trap_info");
 _Static_assert(sizeof(struct multicall_entry) == 64, "multicall_entry");
 
+#include "memory_physical.h"
+// ---- Grant tables (grant_table.h) ----
+// The entries of grant_table_op that hold a union or a guest pointer, with those fields as plain words, so that Swift sees
+// plain values; each is checked against the original.
+struct martlet_grant_copy {
+  uint64_t source; // u.ref (low 32 bits) or u.gmfn
+  uint16_t source_domid, source_offset;
+  uint32_t source_padding;
+  uint64_t dest;
+  uint16_t dest_domid, dest_offset;
+  uint32_t dest_padding;
+  uint16_t len, flags;
+  int16_t status;
+  uint16_t padding;
+};
+struct martlet_grant_setup_table {
+  uint16_t dom, padding0;
+  uint32_t nr_frames;
+  int16_t status;
+  uint16_t padding1;
+  uint32_t padding2;
+  uint64_t frame_list;
+};
+struct martlet_grant_status_frames {
+  uint32_t nr_frames;
+  uint16_t dom;
+  int16_t status;
+  uint64_t frame_list;
+};
+struct martlet_grant_cache_flush {
+  uint64_t address; // a.dev_bus_addr or a.ref (low 32 bits)
+  uint16_t offset, length;
+  uint32_t op;
+};
+#define MARTLET_GRANT_SAME(ours, theirs, field, name) \
+  _Static_assert(offsetof(struct ours, field) == offsetof(struct theirs, name) && sizeof(struct ours) == sizeof(struct theirs), #ours)
+MARTLET_GRANT_SAME(martlet_grant_copy, gnttab_copy, source, source.u);
+MARTLET_GRANT_SAME(martlet_grant_copy, gnttab_copy, source_domid, source.domid);
+MARTLET_GRANT_SAME(martlet_grant_copy, gnttab_copy, source_offset, source.offset);
+MARTLET_GRANT_SAME(martlet_grant_copy, gnttab_copy, dest, dest.u);
+MARTLET_GRANT_SAME(martlet_grant_copy, gnttab_copy, dest_domid, dest.domid);
+MARTLET_GRANT_SAME(martlet_grant_copy, gnttab_copy, dest_offset, dest.offset);
+MARTLET_GRANT_SAME(martlet_grant_copy, gnttab_copy, len, len);
+MARTLET_GRANT_SAME(martlet_grant_copy, gnttab_copy, flags, flags);
+MARTLET_GRANT_SAME(martlet_grant_copy, gnttab_copy, status, status);
+MARTLET_GRANT_SAME(martlet_grant_setup_table, gnttab_setup_table, dom, dom);
+MARTLET_GRANT_SAME(martlet_grant_setup_table, gnttab_setup_table, nr_frames, nr_frames);
+MARTLET_GRANT_SAME(martlet_grant_setup_table, gnttab_setup_table, status, status);
+MARTLET_GRANT_SAME(martlet_grant_setup_table, gnttab_setup_table, frame_list, frame_list);
+MARTLET_GRANT_SAME(martlet_grant_status_frames, gnttab_get_status_frames, nr_frames, nr_frames);
+MARTLET_GRANT_SAME(martlet_grant_status_frames, gnttab_get_status_frames, dom, dom);
+MARTLET_GRANT_SAME(martlet_grant_status_frames, gnttab_get_status_frames, status, status);
+MARTLET_GRANT_SAME(martlet_grant_status_frames, gnttab_get_status_frames, frame_list, frame_list);
+MARTLET_GRANT_SAME(martlet_grant_cache_flush, gnttab_cache_flush, address, a);
+MARTLET_GRANT_SAME(martlet_grant_cache_flush, gnttab_cache_flush, offset, offset);
+MARTLET_GRANT_SAME(martlet_grant_cache_flush, gnttab_cache_flush, length, length);
+MARTLET_GRANT_SAME(martlet_grant_cache_flush, gnttab_cache_flush, op, op);
+enum {
+  OFFSET_gnttab_map_status = offsetof(struct gnttab_map_grant_ref, status),
+  OFFSET_gnttab_unmap_status = offsetof(struct gnttab_unmap_grant_ref, status),
+  OFFSET_gnttab_replace_status = offsetof(struct gnttab_unmap_and_replace, status),
+  OFFSET_gnttab_transfer_status = offsetof(struct gnttab_transfer, status),
+  OFFSET_gnttab_copy_status = offsetof(struct gnttab_copy, status),
+  OFFSET_gnttab_swap_status = offsetof(struct gnttab_swap_grant_ref, status),
+};
+// The shared entries are worked on as words; these are what the words' positions rest on.
+_Static_assert(sizeof(struct grant_entry_v1) == 8 && offsetof(struct grant_entry_v1, domid) == 2 &&
+  offsetof(struct grant_entry_v1, frame) == 4, "grant_entry_v1");
+_Static_assert(sizeof(union grant_entry_v2) == 16 && offsetof(union grant_entry_v2, hdr.domid) == 2 &&
+  offsetof(union grant_entry_v2, full_page.frame) == 8 && offsetof(union grant_entry_v2, sub_page.page_off) == 4 &&
+  offsetof(union grant_entry_v2, sub_page.length) == 6 && offsetof(union grant_entry_v2, sub_page.frame) == 8 &&
+  offsetof(union grant_entry_v2, transitive.trans_domid) == 4 && offsetof(union grant_entry_v2, transitive.gref) == 8,
+  "grant_entry_v2");
+
 #endif

@@ -43,17 +43,17 @@ enum XXH32 {
     return hash ^ hash &>> 16
   }
 
-  @inline(always)
+  @inline(__always)
   private static func word(_ bytes: Span<UInt8>, _ offset: Int) -> UInt32 {
     UInt32(bytes[offset]) | UInt32(bytes[offset &+ 1]) &<< 8 | UInt32(bytes[offset &+ 2]) &<< 16
       | UInt32(bytes[offset &+ 3]) &<< 24
   }
 
-  @inline(always)
+  @inline(__always)
   private static func round(_ lane: UInt32, _ input: UInt32) -> UInt32 {
     rotate(lane &+ input &* prime2, 13) &* prime1
   }
 
-  @inline(always)
+  @inline(__always)
   private static func rotate(_ value: UInt32, _ by: UInt32) -> UInt32 { value &<< by | value &>> (32 &- by) }
 }

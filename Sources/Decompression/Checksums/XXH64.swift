@@ -52,16 +52,16 @@ enum XXH64 {
     return hash ^ hash &>> 32
   }
 
-  @inline(always)
+  @inline(__always)
   private static func round(_ lane: UInt64, _ input: UInt64) -> UInt64 {
     rotate(lane &+ input &* prime2, 31) &* prime1
   }
 
-  @inline(always)
+  @inline(__always)
   private static func merge(_ hash: UInt64, _ lane: UInt64) -> UInt64 {
     (hash ^ round(0, lane)) &* prime1 &+ prime4
   }
 
-  @inline(always)
+  @inline(__always)
   private static func rotate(_ value: UInt64, _ by: UInt64) -> UInt64 { value &<< by | value &>> (64 &- by) }
 }

@@ -1,47 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// A canonical Huffman code of Deflate (RFC 1951, 3.2.2): a table for codes of up to ten bits, and the code's own arithmetic
-// for the few that are longer.
+// A canonical Huffman code of Deflate (RFC 1951, 3.2.2): a table for codes of up to ten bits, and the code's own
+// arithmetic for the few that are longer.
 
 /// Places of the Deflate tables in the workspace's halfwords.
 enum DeflateLayout {
   static var halfwordCount: Int { 4096 }
-  static var literalCode: DeflateCode { DeflateCode(table: 0, symbols: 2048) }
-  static var distanceCode: DeflateCode { DeflateCode(table: 1024, symbols: 2560) }
+  static var literalCode: DeflateCode { DeflateCode(table: 0, symbols: 2048, counts: 3584) }
+  static var distanceCode: DeflateCode { DeflateCode(table: 1024, symbols: 2560, counts: 3600) }
   /// Code lengths as read, up to 320.
   static var lengths: Int { 3072 }
   /// The mask of an index.
   static var mask: Int { 4095 }
 }
 
-/// One code; its tables live in the workspace's halfwords.
+/// The places of one code in the workspace's halfwords, where all of it lives: a copy of this costs nothing.
 struct DeflateCode {
   /// Offset of the table for short codes: for each value of the next ten bits, `symbol << 4 | length`, or 0.
   let table: Int
   /// Offset of the symbols in the order of their codes.
   let symbols: Int
-  /// How many codes there are of each length.
-  private var counts = InlineArray<16, Int>(repeating: 0)
+  /// Offset of how many codes there are of each length, 0...15.
+  let counts: Int
 
   static var tableBits: Int { 10 }
 
-  init(table: Int, symbols: Int) {
-    self.table = table
-    self.symbols = symbols
-  }
-
   /// Makes the code from `count` (at most 288) code lengths, 0...15, found in `halfwords` from `lengths` on.
   /// - Throws: `corrupt` if the lengths claim too many codes, or leave some unused (but for a code of one symbol).
-  mutating func build(
+  func build(
     _ halfwords: inout MutableSpan<UInt16>, lengths: Int, count: Int
   ) throws(DecompressionError) {
     var array = halfwords._mutatingExtracting(first: DeflateLayout.halfwordCount)
     guard array.count == DeflateLayout.halfwordCount else { throw .workspaceTooSmall }
-    counts = InlineArray(repeating: 0)
+    var counted = InlineArray<16, Int>(repeating: 0)
     for symbol in 0..<count {
       let length = Int(array[(lengths &+ symbol) & DeflateLayout.mask]) & 15
-      counts[length] = counts[length] &+ 1
+      counted[length] = counted[length] &+ 1
     }
-    counts[0] = 0
     for index in 0..<(1 &<< Self.tableBits) { array[(table &+ index) & DeflateLayout.mask] = 0 }
 
     var nextCodes = InlineArray<16, Int>(repeating: 0)
@@ -52,11 +46,12 @@ struct DeflateCode {
       code = code &* 2
       nextCodes[length] = code
       nextPlaces[length] = place
-      code = code &+ counts[length]
-      place = place &+ counts[length]
+      code = code &+ counted[length]
+      place = place &+ counted[length]
+      array[(counts &+ length) & DeflateLayout.mask] = UInt16(truncatingIfNeeded: counted[length])
       guard code <= 1 &<< length else { throw .corrupt }
     }
-    guard code == 1 &<< 15 || place == 0 || (place == 1 && counts[1] == 1) else { throw .corrupt }
+    guard code == 1 &<< 15 || place == 0 || (place == 1 && counted[1] == 1) else { throw .corrupt }
 
     for symbol in 0..<count {
       let length = Int(array[(lengths &+ symbol) & DeflateLayout.mask]) & 15
@@ -77,9 +72,9 @@ struct DeflateCode {
 
   /// Decodes one symbol, whose 15 bits are available.
   /// - Throws: `corrupt` for bits that are no code.
-  @inline(always)
+  @inline(__always)
   func symbol(
-    _ bits: inout ForwardBitReader, _ array: borrowing MutableSpan<UInt16>
+    _ bits: inout ForwardBitReader, _ array: Span<UInt16>
   ) throws(DecompressionError) -> Int {
     let entry = Int(array[(table &+ bits.peek(Self.tableBits)) & DeflateLayout.mask])
     if entry != 0 {
@@ -91,7 +86,7 @@ struct DeflateCode {
 
   @inline(never)
   private func longSymbol(
-    _ bits: inout ForwardBitReader, _ array: borrowing MutableSpan<UInt16>
+    _ bits: inout ForwardBitReader, _ array: Span<UInt16>
   ) throws(DecompressionError) -> Int {
     var code = 0
     var first = 0
@@ -99,7 +94,7 @@ struct DeflateCode {
     for length in 1...15 {
       code = code &* 2 | bits.take(1)
       first = first &* 2
-      let count = counts[length]
+      let count = Int(array[(counts &+ length) & DeflateLayout.mask])
       if code &- first < count { return Int(array[(symbols &+ place &+ code &- first) & DeflateLayout.mask]) }
       first = first &+ count
       place = place &+ count

@@ -21,7 +21,7 @@ struct ForwardBitReader: ~Escapable {
 
   /// Makes at least 56 bits available.
   /// - Throws: `truncated` once far more was taken than there is.
-  @inline(always)
+  @inline(__always)
   mutating func refill() throws(DecompressionError) {
     if position <= bytes.count &- 8 {
       buffer = buffer | bytes.wide(at: position) &<< UInt64(truncatingIfNeeded: available)
@@ -42,20 +42,20 @@ struct ForwardBitReader: ~Escapable {
   }
 
   /// The next `count` bits (at most 32) without taking them.
-  @inline(always)
+  @inline(__always)
   func peek(_ count: Int) -> Int {
     Int(truncatingIfNeeded: buffer) & ((1 &<< count) &- 1)
   }
 
   /// Takes `count` bits, which are available.
-  @inline(always)
+  @inline(__always)
   mutating func drop(_ count: Int) {
     buffer = buffer &>> UInt64(truncatingIfNeeded: count)
     available = available &- count
   }
 
   /// The next `count` bits (at most 32), which are available, as a number.
-  @inline(always)
+  @inline(__always)
   mutating func take(_ count: Int) -> Int {
     let value = peek(count)
     drop(count)

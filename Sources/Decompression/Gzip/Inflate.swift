@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deflate (RFC 1951): stored blocks, and blocks of Huffman-coded literals and matches with fixed or transmitted codes. The
-// output is the window.
+// Deflate (RFC 1951): stored blocks, and blocks of Huffman-coded literals and matches with fixed or transmitted codes.
+// The output is the window.
 
 /// A Deflate stream.
 enum Inflate {
@@ -88,7 +88,7 @@ enum Inflate {
         UInt16(truncatingIfNeeded: bits.take(3))
     }
     // The distance code's place is free until its own lengths are known.
-    var lengthCode = DeflateLayout.distanceCode
+    let lengthCode = DeflateLayout.distanceCode
     try lengthCode.build(&halfwords, lengths: DeflateLayout.lengths, count: 19)
 
     var index = 0
@@ -96,7 +96,7 @@ enum Inflate {
     var previous: UInt16 = 0
     while index < total {
       try bits.refill()
-      let symbol = try lengthCode.symbol(&bits, halfwords)
+      let symbol = try lengthCode.symbol(&bits, halfwords.span)
       var times = 1
       switch symbol {
       case 0...15: previous = UInt16(truncatingIfNeeded: symbol)
@@ -121,7 +121,8 @@ enum Inflate {
     return (literals, distances)
   }
 
-  /// The code length symbol that the length at `index` belongs to: 16, 17, 18, 0, 8, 7, 9, 6, ... as the RFC lists them.
+  /// The code length symbol that the length at `index` belongs to: 16, 17, 18, 0, 8, 7, 9, 6, ... as the RFC lists
+  /// them.
   private static func orderOfLengths(_ index: Int) -> Int {
     if index < 3 { return 16 &+ index }
     if index == 3 { return 0 }
@@ -134,12 +135,12 @@ enum Inflate {
     _ bits: inout ForwardBitReader, into output: inout MutableSpan<UInt8>, at start: Int,
     _ halfwords: inout MutableSpan<UInt16>, literals: Int, distances: Int
   ) throws(DecompressionError) -> Int {
-    var literalCode = DeflateLayout.literalCode
+    let literalCode = DeflateLayout.literalCode
     try literalCode.build(&halfwords, lengths: DeflateLayout.lengths, count: literals)
-    var distanceCode = DeflateLayout.distanceCode
+    let distanceCode = DeflateLayout.distanceCode
     try distanceCode.build(&halfwords, lengths: DeflateLayout.lengths &+ literals, count: distances)
 
-    let array = halfwords._mutatingExtracting(first: DeflateLayout.halfwordCount)
+    let array = halfwords.span.extracting(first: DeflateLayout.halfwordCount)
     guard array.count == DeflateLayout.halfwordCount, start >= 0 else { throw .workspaceTooSmall }
     var window = output._mutatingExtracting(droppingFirst: 0)
     var position = start

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The LZ4 block format, which both LZ4 containers share: sequences of literals and one match, lengths and offsets in bytes.
+// The LZ4 block format, which both LZ4 containers share: sequences of literals and one match, lengths and offsets in
+// bytes.
 
 /// One LZ4 block.
 enum LZ4Block {
@@ -46,9 +47,9 @@ enum LZ4Block {
     throw .corrupt
   }
 
-  /// Adds up the bytes that continue a length of 15, through the first one below 255. They are no more than the block has
-  /// bytes, so the sum stays far from overflow.
-  @inline(always)
+  /// Adds up the bytes that continue a length of 15, through the first one below 255. They are no more than the block
+  /// has bytes, so the sum stays far from overflow.
+  @inline(__always)
   private static func longLength(
     _ block: Span<UInt8>, _ read: inout Int, _ start: Int
   ) throws(DecompressionError) -> Int {

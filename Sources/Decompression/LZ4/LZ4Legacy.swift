@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The LZ4 legacy format, which Linux uses: a magic number, then blocks of 8 MiB each with a length in front. It has neither
-// an end mark nor a checksum, so what is not an obvious block ends it.
+// The LZ4 legacy format, which Linux uses: a magic number, then blocks of 8 MiB each with a length in front. It has
+// neither an end mark nor a checksum, so what is not an obvious block ends it.
 
 /// LZ4 legacy files, as `lz4 -l` makes them.
 public enum LZ4Legacy {
@@ -11,9 +11,10 @@ public enum LZ4Legacy {
 
   /// Decompresses the blocks at the start of `input`.
   ///
-  /// A block that expands to less than 8 MiB is the last. After a full one, the input may also end, or hold just four more
-  /// bytes, which are then taken as the size that Linux appends.
-  /// - Throws: `truncated`, `corrupt`, `outputTooSmall`. A stream cut between two blocks cannot be told from a whole one.
+  /// A block that expands to less than 8 MiB is the last. After a full one, the input may also end, or hold just four
+  /// more bytes, which are then taken as the size that Linux appends.
+  /// - Throws: `truncated`, `corrupt`, `outputTooSmall`. A stream cut between two blocks cannot be told from a
+  ///   whole one.
   public static func decompress(
     _ input: Span<UInt8>, into output: inout MutableSpan<UInt8>
   ) throws(DecompressionError) -> Decompressed {

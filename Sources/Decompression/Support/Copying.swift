@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two copies that every format here is made of: literals from the input, and matches from the output's own past. Both
-// move eight bytes at a time and may therefore scribble over up to seven bytes that follow, which the decoder has yet to
-// write; near the end of the span they go byte by byte.
+// The two copies that every format here is made of: literals from the input, and matches from the output's own past.
+// Both move eight bytes at a time and may therefore scribble over up to seven bytes that follow, which the decoder has
+// yet to write; near the end of the span they go byte by byte.
 
 extension MutableSpan where Element == UInt8 {
-  /// Repeats at `position` the `length` bytes found `distance` before it, as LZ77 means it: where the two overlap, what was
-  /// just written is read again.
+  /// Repeats at `position` the `length` bytes found `distance` before it, as LZ77 means it: where the two overlap, what
+  /// was just written is read again.
   ///
   /// The caller has checked `1 <= distance <= position` and `0 <= length <= count - position`.
   @inline(__always)
@@ -15,8 +15,8 @@ extension MutableSpan where Element == UInt8 {
     if end <= count &- 8 {
       var reach = distance
       if distance < 8 {
-        // The bytes repeat with period `distance`, so with any multiple of it as well: write up to seven bytes singly, then
-        // read the smallest multiple that a wide word fits into (for 1...7: 8, 8, 9, 8, 10, 12, 14).
+        // The bytes repeat with period `distance`, so with any multiple of it as well: write up to seven bytes singly,
+        // then read the smallest multiple that a wide word fits into (for 1...7: 8, 8, 9, 8, 10, 12, 14).
         reach = (0xECA8_9880 &>> (distance &* 4)) & 15
         let single = Swift.min(end, target &+ (reach &- distance))
         while target < single {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eight bytes at a time. The shape (drop the front, test the length once, then constant indices) is what lets the compiler
-// turn the eight checked accesses into one check and one load or store.
+// Eight bytes at a time. The shape (drop the front, test the length once, then constant indices) is what lets the
+// compiler turn the eight checked accesses into one check and one load or store.
 
 extension Span where Element == UInt8 {
   /// The little-endian number in the eight bytes from `offset` on; zero where they are not all inside the span.
@@ -15,7 +15,8 @@ extension Span where Element == UInt8 {
 }
 
 extension MutableSpan where Element == UInt8 {
-  /// Stores `value` little-endian into the eight bytes from `offset` on; nothing where they are not all inside the span.
+  /// Stores `value` little-endian into the eight bytes from `offset` on; nothing where they are not all inside the
+  /// span.
   @inline(__always)
   mutating func storeWide(_ value: UInt64, at offset: Int) {
     guard offset >= 0 else { return }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LZMA's symbols: literals, matches, repeated matches. One call decodes one chunk of an LZMA2 stream; the output is the
-// dictionary.
+// dictionary. `length` and `distance` must be expanded in place whatever the optimiser thinks of their size (`always`,
+// not `__always`): a call would move the range decoder's state from registers to memory.
 
 extension LZMAState {
   /// Decodes one chunk.
@@ -46,45 +47,44 @@ extension LZMAState {
         continue
       }
 
-      let length: Int
       let isAfterLiteral = state.history < 7
-      if !decoder.flag(LZMALayout.isRepeat &+ state.history) {
-        length = decoder.length(LZMALayout.matchLength, place)
+      let isNew = !decoder.flag(LZMALayout.isRepeat &+ state.history)
+      if isNew {
         state.distance3 = state.distance2
         state.distance2 = state.distance1
         state.distance1 = state.distance0
-        state.distance0 = decoder.distance(length)
         state.history = isAfterLiteral ? 7 : 10
-      } else if !decoder.flag(LZMALayout.isRepeat0Not &+ state.history) {
-        if !decoder.flag(LZMALayout.isRepeat0Long &+ state.history &* 16 &+ place) {
-          guard state.distance0 < position else { throw .corrupt }
-          output[position] = output[position &- state.distance0 &- 1]
-          position = position &+ 1
-          state.history = isAfterLiteral ? 9 : 11
-          continue
-        }
-        length = decoder.length(LZMALayout.repeatLength, place)
-        state.history = isAfterLiteral ? 8 : 11
       } else {
-        let distance: Int
-        if !decoder.flag(LZMALayout.isRepeat1Not &+ state.history) {
-          distance = state.distance1
-        } else {
-          if !decoder.flag(LZMALayout.isRepeat2Not &+ state.history) {
-            distance = state.distance2
-          } else {
-            distance = state.distance3
-            state.distance3 = state.distance2
+        if !decoder.flag(LZMALayout.isRepeat0Not &+ state.history) {
+          if !decoder.flag(LZMALayout.isRepeat0Long &+ state.history &* 16 &+ place) {
+            guard state.distance0 < position else { throw .corrupt }
+            output[position] = output[position &- state.distance0 &- 1]
+            position = position &+ 1
+            state.history = isAfterLiteral ? 9 : 11
+            continue
           }
-          state.distance2 = state.distance1
+        } else {
+          let distance: Int
+          if !decoder.flag(LZMALayout.isRepeat1Not &+ state.history) {
+            distance = state.distance1
+          } else {
+            if !decoder.flag(LZMALayout.isRepeat2Not &+ state.history) {
+              distance = state.distance2
+            } else {
+              distance = state.distance3
+              state.distance3 = state.distance2
+            }
+            state.distance2 = state.distance1
+          }
+          state.distance1 = state.distance0
+          state.distance0 = distance
         }
-        state.distance1 = state.distance0
-        state.distance0 = distance
-        length = decoder.length(LZMALayout.repeatLength, place)
         state.history = isAfterLiteral ? 8 : 11
       }
-      // `distance0` is never negative and fits 32 bits. Neither may a match begin before the dictionary nor end after the
-      // chunk.
+      let length = decoder.length(isNew ? LZMALayout.matchLength : LZMALayout.repeatLength, place)
+      if isNew { state.distance0 = decoder.distance(length) }
+      // `distance0` is never negative and fits 32 bits. Neither may a match begin before the dictionary nor end after
+      // the chunk.
       guard state.distance0 < position, length <= end &- position else { throw .corrupt }
       output.copyMatch(to: position, distance: state.distance0 &+ 1, length: length)
       position = position &+ length
@@ -98,13 +98,14 @@ extension RangeDecoder {
   /// A match length, 2...273, from the length coder at `base`.
   @inline(always)
   mutating func length(_ base: Int, _ place: Int) -> Int {
-    if !flag(base) {
-      return 2 &+ tree3(base &+ LZMALayout.lengthLow &+ place &* 8)
+    var least = 2
+    var tree = base &+ LZMALayout.lengthLow &+ place &* 8
+    if flag(base) {
+      if flag(base &+ 1) { return 18 &+ longTree8(base &+ LZMALayout.lengthHigh) }
+      least = 10
+      tree = tree &+ (LZMALayout.lengthMiddle - LZMALayout.lengthLow)
     }
-    if !flag(base &+ 1) {
-      return 10 &+ tree3(base &+ LZMALayout.lengthMiddle &+ place &* 8)
-    }
-    return 18 &+ tree8(base &+ LZMALayout.lengthHigh)
+    return least &+ tree3(tree)
   }
 
   /// A match distance less one, 0...0xFFFF_FFFF, for a match of `length` bytes.

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// LZMA's adaptive binary range decoder. It is the inner loop of unpacking a kernel, hence: all state in locals of 64 bits,
-// every index masked to the array's size instead of compared with it, and one-or-zero results computed without a branch where
-// the bit is hard to predict.
+// LZMA's adaptive binary range decoder. It is the inner loop of unpacking a kernel, hence: all state in locals of 64
+// bits, every index masked to the array's size instead of compared with it, and one-or-zero results computed without a
+// branch where the bit is hard to predict.
+//
+// The bare-metal build only inlines all of this, the checked accesses to the probabilities included, as long as the
+// decoder that uses it stays below the optimiser's size limit for one function: it has each tree once, not once per
+// use. After a change, look for calls in LZMADecoder.swift.o; each one there costs a third of the speed.
 
 /// Decodes bits from one chunk, each with a probability that learns.
 struct RangeDecoder: ~Copyable, ~Escapable {
@@ -14,7 +18,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   /// Starts on the chunk `input`, whose first five bytes are the initial code: a zero, then 32 bits.
   ///
   /// The caller has checked that `input` has five bytes or more; `probabilities` has `LZMALayout.count` elements.
-  @inline(always)
+  @inline(__always)
   @_lifetime(copy input, copy probabilities)
   init(input: Span<UInt8>, probabilities: consuming MutableSpan<UInt16>) {
     self.input = input
@@ -26,14 +30,15 @@ struct RangeDecoder: ~Copyable, ~Escapable {
 
   /// Whether the chunk is used up to its last byte and the code is what an encoder leaves at the end.
   ///
-  /// Call it once, after the last symbol. A chunk that was too short has been read as if zeros followed, and is found here.
-  @inline(always)
+  /// Call it once, after the last symbol. A chunk that was too short has been read as if zeros followed, and is found
+  /// here.
+  @inline(__always)
   mutating func isFinished() -> Bool {
     normalize()
     return position == input.count && code == 0
   }
 
-  @inline(always)
+  @inline(__always)
   private mutating func normalize() {
     if _slowPath(range < 1 &<< 24) {
       var byte = 0
@@ -46,7 +51,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
 
   /// The next bit with the probability at `index`, as a condition: for decisions that are easy to predict or that the
   /// program branches on anyway.
-  @inline(always)
+  @inline(__always)
   mutating func flag(_ index: Int) -> Bool {
     normalize()
     let probability = Int(probabilities[index & LZMALayout.mask])
@@ -64,7 +69,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// The next bit with the probability at `index`, negated: 0 or -1. No branch depends on it.
-  @inline(always)
+  @inline(__always)
   mutating func negatedBit(_ index: Int) -> Int {
     normalize()
     let probability = Int(probabilities[index & LZMALayout.mask])
@@ -80,13 +85,13 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// One step down a tree whose root is `base`: the node below `node`.
-  @inline(always)
+  @inline(__always)
   mutating func descend(_ base: Int, _ node: Int) -> Int {
     node &+ node &- negatedBit(base &+ node)
   }
 
   /// A number of three bits, most significant first, from the tree at `base`.
-  @inline(always)
+  @inline(__always)
   mutating func tree3(_ base: Int) -> Int {
     var node = descend(base, 1)
     node = descend(base, node)
@@ -95,7 +100,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A number of six bits, most significant first, from the tree at `base`.
-  @inline(always)
+  @inline(__always)
   mutating func tree6(_ base: Int) -> Int {
     var node = descend(base, 1)
     node = descend(base, node)
@@ -107,7 +112,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A byte from the tree at `base`.
-  @inline(always)
+  @inline(__always)
   mutating func tree8(_ base: Int) -> Int {
     var node = descend(base, 1)
     node = descend(base, node)
@@ -120,8 +125,17 @@ struct RangeDecoder: ~Copyable, ~Escapable {
     return node &- 256
   }
 
-  /// A byte from the tree at `base`, each bit chosen also by the bit of `expected` in its place as long as all agreed so far.
-  @inline(always)
+  /// The same as `tree8`, as a loop: for what is rare.
+  @inline(__always)
+  mutating func longTree8(_ base: Int) -> Int {
+    var node = 1
+    while node < 256 { node = descend(base, node) }
+    return node &- 256
+  }
+
+  /// A byte from the tree at `base`, each bit chosen also by the bit of `expected` in its place as long as all agreed
+  /// so far.
+  @inline(__always)
   mutating func matchedByte(_ base: Int, expected: Int) -> Int {
     var node = 1
     var agreeing = 0x100
@@ -137,9 +151,9 @@ struct RangeDecoder: ~Copyable, ~Escapable {
     return node &- 256
   }
 
-  /// One step of `matchedByte`: `agreeing` is 0x100 as long as all bits agreed, then 0; the expected bit has the same place in
-  /// `shifted`.
-  @inline(always)
+  /// One step of `matchedByte`: `agreeing` is 0x100 as long as all bits agreed, then 0; the expected bit has the same
+  /// place in `shifted`.
+  @inline(__always)
   private mutating func descendMatched(
     _ base: Int, _ node: Int, _ agreeing: inout Int, _ shifted: inout Int
   ) -> Int {
@@ -152,7 +166,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A number of `bits` bits, least significant first, from the tree at `base`.
-  @inline(always)
+  @inline(__always)
   mutating func reverseTree(_ base: Int, bits: Int) -> Int {
     var node = 1
     var value = 0
@@ -167,7 +181,7 @@ struct RangeDecoder: ~Copyable, ~Escapable {
   }
 
   /// A number of `bits` bits, most significant first, each as likely as not.
-  @inline(always)
+  @inline(__always)
   mutating func direct(bits: Int) -> Int {
     var value = 0
     var left = bits

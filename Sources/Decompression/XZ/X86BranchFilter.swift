@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Undoes the x86 "branch/call/jump" filter, which XZ applies to kernels: the encoder replaced the relative targets of CALL
-// and JMP (opcodes E8 and E9) by absolute ones, so that calls of one function look alike.
+// Undoes the x86 "branch/call/jump" filter, which XZ applies to kernels: the encoder replaced the relative targets of
+// CALL and JMP (opcodes E8 and E9) by absolute ones, so that calls of one function look alike.
 
 /// The x86 branch filter of XZ (filter ID 0x04).
 enum X86BranchFilter {
@@ -11,8 +11,8 @@ enum X86BranchFilter {
   ///   - start: the address that the encoder took for the first byte.
   @inline(never)
   static func undo(_ bytes: inout MutableSpan<UInt8>, start: UInt32) {
-    // An operand is an address only if its top byte is a sign extension; and opcode bytes inside the operand of an earlier
-    // opcode make it doubtful. `doubts` has bit n - 1 set if the byte n before was an opcode left alone.
+    // An operand is an address only if its top byte is a sign extension; and opcode bytes inside the operand of an
+    // earlier opcode make it doubtful. `doubts` has bit n - 1 set if the byte n before was an opcode left alone.
     var doubts = 0
     var last = -8
     var position = 0
@@ -50,11 +50,11 @@ enum X86BranchFilter {
     }
   }
 
-  @inline(always)
+  @inline(__always)
   private static func isSignExtension(_ byte: UInt8) -> Bool { byte &+ 1 < 2 }
 
   /// The offset of the first E8 or E9 from `start` on; at least `bytes.count` if there is none.
-  @inline(always)
+  @inline(__always)
   private static func nextOpcode(_ bytes: Span<UInt8>, from start: Int) -> Int {
     var position = start
     while position <= bytes.count &- 8 {
@@ -68,14 +68,14 @@ enum X86BranchFilter {
     return position
   }
 
-  @inline(always)
+  @inline(__always)
   private static func operand(_ bytes: Span<UInt8>, at offset: Int) -> UInt32 {
     let field = bytes.extracting(droppingFirst: offset)
     guard field.count >= 4 else { return 0 }
     return UInt32(field[0]) | UInt32(field[1]) &<< 8 | UInt32(field[2]) &<< 16 | UInt32(field[3]) &<< 24
   }
 
-  @inline(always)
+  @inline(__always)
   private static func setOperand(_ bytes: inout MutableSpan<UInt8>, at offset: Int, _ value: UInt32) {
     var field = bytes._mutatingExtracting(droppingFirst: offset)
     guard field.count >= 4 else { return }

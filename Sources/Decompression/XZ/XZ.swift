@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The XZ container ("The .xz File Format", version 1.1.0): streams of blocks, each block filtered and checked, an index that
-// is compared with the blocks found, a footer that mirrors the header.
+// The XZ container ("The .xz File Format", version 1.1.0): streams of blocks, each block filtered and checked, an index
+// that is compared with the blocks found, a footer that mirrors the header.
 
 /// XZ files: LZMA2, alone or behind the x86 branch filter; no check, CRC-32 or CRC-64.
 public enum XZ {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The header of one XZ block: optional sizes and the filter chain, of which two are known: LZMA2 alone, and the x86 branch
-// filter before it.
+// The header of one XZ block: optional sizes and the filter chain, of which two are known: LZMA2 alone, and the x86
+// branch filter before it.
 
 /// A parsed block header.
 struct XZBlockHeader {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bits of Zstandard's entropy-coded streams (RFC 8878, 4.1): written forwards, read from the last byte back to the first.
+// Bits of Zstandard's entropy-coded streams (RFC 8878, 4.1): written forwards, read from the last byte back to the
+// first.
 
 /// A cursor that moves from a stream's end to its start.
 struct BackwardBitReader: ~Escapable {
@@ -23,11 +24,11 @@ struct BackwardBitReader: ~Escapable {
   }
 
   /// How many bits are left; negative once more were taken than there are.
-  @inline(always)
+  @inline(__always)
   var bitsLeft: Int { (position &+ 8) &* 8 &- taken }
 
   /// Makes at least 57 bits available, zeros beyond the start.
-  @inline(always)
+  @inline(__always)
   mutating func refill() {
     position = position &- taken &>> 3
     taken = taken & 7
@@ -49,18 +50,18 @@ struct BackwardBitReader: ~Escapable {
   }
 
   /// The next `count` bits (0...56) without taking them.
-  @inline(always)
+  @inline(__always)
   func peek(_ count: Int) -> Int {
     let aligned = word &<< UInt64(truncatingIfNeeded: taken)
     return Int(truncatingIfNeeded: (aligned &>> 1) &>> UInt64(truncatingIfNeeded: 63 &- count))
   }
 
   /// Takes `count` bits, at most 56 since the last `refill`.
-  @inline(always)
+  @inline(__always)
   mutating func drop(_ count: Int) { taken = taken &+ count }
 
   /// The next `count` bits as a number; at most 56 since the last `refill`.
-  @inline(always)
+  @inline(__always)
   mutating func take(_ count: Int) -> Int {
     let value = peek(count)
     drop(count)

@@ -108,8 +108,8 @@ enum FSESymbols {
   }
 }
 
-/// Builds tables of two words per state: the symbol's base value; then `next state | bits << 16 | extra bits << 24`, where
-/// the state that follows is `next state` plus the number in `bits` bits.
+/// Builds tables of two words per state: the symbol's base value; then `next state | bits << 16 | extra bits << 24`,
+/// where the state that follows is `next state` plus the number in `bits` bits.
 enum FSETable {
   /// Reads a distribution from `reader` and builds its table.
   /// - Returns: the number of states as a power of two.

@@ -110,10 +110,10 @@ struct LiteralCode {
   /// - Throws: `corrupt`.
   @inline(never)
   func decode(
-    _ stream: Span<UInt8>, _ halfwords: inout MutableSpan<UInt16>, into output: inout MutableSpan<UInt8>, at start: Int,
-    count: Int
+    _ stream: Span<UInt8>, _ halfwords: borrowing MutableSpan<UInt16>, into output: inout MutableSpan<UInt8>,
+    at start: Int, count: Int
   ) throws(DecompressionError) {
-    let table = halfwords._mutatingExtracting(first: ZstandardLayout.halfwordCount)
+    let table = halfwords.span.extracting(first: ZstandardLayout.halfwordCount)
     guard table.count == ZstandardLayout.halfwordCount, longest > 0, start >= 0, count >= 0 else { throw .corrupt }
     var bytes = output._mutatingExtracting(droppingFirst: start)
     guard count <= bytes.count else { throw .corrupt }

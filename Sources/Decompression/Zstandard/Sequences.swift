@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sequences of a Zstandard block (RFC 8878, 3.1.1.3.2 and 3.1.1.4): how many literals to copy, then which match; decoded
-// and carried out in one pass.
+// The sequences of a Zstandard block (RFC 8878, 3.1.1.3.2 and 3.1.1.4): how many literals to copy, then which match;
+// decoded and carried out in one pass.
 
 extension ZstandardState {
   /// Reads the header of the sequences section, and its tables.

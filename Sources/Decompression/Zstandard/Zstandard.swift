@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Zstandard container (RFC 8878): frames of blocks, with an optional content size and checksum, and skippable frames.
+// The Zstandard container (RFC 8878): frames of blocks, with an optional content size and checksum, and skippable
+// frames.
 
 /// Zstandard files, without dictionaries. The output is the window, so a window may have any size.
 public enum Zstandard {

@@ -87,7 +87,7 @@ struct ZstandardState {
 
     if format == 0 {
       try literalCode.decode(
-        streams.rest, &workspace.halfwords, into: &workspace.bytes, at: 0, count: count)
+        streams.rest, workspace.halfwords, into: &workspace.bytes, at: 0, count: count)
       return Literals(count: count, inputOffset: nil)
     }
     // Four streams of equal shares, the last one with what is left.
@@ -97,13 +97,13 @@ struct ZstandardState {
     let share = (count &+ 3) / 4
     guard count &- 3 &* share >= 0 else { throw .corrupt }
     try literalCode.decode(
-      try streams.take(size1), &workspace.halfwords, into: &workspace.bytes, at: 0, count: share)
+      try streams.take(size1), workspace.halfwords, into: &workspace.bytes, at: 0, count: share)
     try literalCode.decode(
-      try streams.take(size2), &workspace.halfwords, into: &workspace.bytes, at: share, count: share)
+      try streams.take(size2), workspace.halfwords, into: &workspace.bytes, at: share, count: share)
     try literalCode.decode(
-      try streams.take(size3), &workspace.halfwords, into: &workspace.bytes, at: 2 &* share, count: share)
+      try streams.take(size3), workspace.halfwords, into: &workspace.bytes, at: 2 &* share, count: share)
     try literalCode.decode(
-      streams.rest, &workspace.halfwords, into: &workspace.bytes, at: 3 &* share, count: count &- 3 &* share)
+      streams.rest, workspace.halfwords, into: &workspace.bytes, at: 3 &* share, count: count &- 3 &* share)
     return Literals(count: count, inputOffset: nil)
   }
 }

@@ -13,6 +13,13 @@ public enum DebugKeys {
 
   /// Does what a key asks for. On the CPU that took it.
   public static func press(_ key: UInt8) {
+    if key > 32 && key < 127 {
+      Log.write(.error) {
+        $0.put("'")
+        $0.put(byte: key)
+        $0.put("' pressed")
+      }
+    }
     switch key {
     case entered: say("input goes to Martlet ('h' for help; CTRL-a three times to go back to Domain 0)")
     case left: say("input goes to Domain 0 (CTRL-a three times for Martlet)")
@@ -140,6 +147,20 @@ public enum DebugKeys {
   }
 
   private static func grants() {
-    forEachDomain { domain in GrantTableDump.print(domain) }
+    forEachDomain { domain in
+      domain[].grants.withLock { table in
+        var summary = TextLine()
+        table.writeSummary(to: &summary)
+        Ref<Console>.shared.write(summary)
+        var index = 0
+        // As many lines as a person can read.
+        for _ in 0..<200 {
+          var line = TextLine()
+          guard let next = table.writeLine(from: index, to: &line) else { break }
+          if line.count > 0 { Ref<Console>.shared.write(line) }
+          index = next
+        }
+      }
+    }
   }
 }

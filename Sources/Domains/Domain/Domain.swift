@@ -48,6 +48,11 @@ public struct Domain: ~Copyable {
   public var assists = AtomicWord(0)
   /// Non-zero while the domain is paused, by tools or by the hypervisor: how many pauses are in force.
   public var pauseCount = AtomicWord(0)
+  /// Frames that have been promised to it and are not allocated yet. Changed only under the lock of `MachineMemory.claims`.
+  public var claimedFrames = AtomicWord(0)
+  /// Where it is told which physical interrupts need PHYSDEVOP_eoi: one more than the frame's number, and bit 63 if that
+  /// call unmasks the event too; zero if nowhere. Set once. The frame holds a writable use.
+  public var eoiFrame = AtomicWord(0)
 
   // ---- Each under its own lock ----
 
@@ -59,6 +64,8 @@ public struct Domain: ~Copyable {
   public var events: EventChannels
   /// Its grant table.
   public var grants: Lock<GrantTable>
+  /// Its memory map.
+  public var memory = Lock<DomainMemory>(.domainFrames, DomainMemory())
 
   /// A new domain without vCPUs.
   public init(
@@ -80,11 +87,14 @@ public struct Domain: ~Copyable {
 
   /// The vCPU with a number, if there is one.
   @inlinable
-  public func vcpu(_ id: VCPUID) -> Ref<VCPU>? { vcpu(index: Int(id.raw)) }
+  public mutating func vcpu(_ id: VCPUID) -> Ref<VCPU>? { vcpu(index: Int(id.raw)) }
 
   /// The vCPU with an index, if there is one.
-  public func vcpu(index: Int) -> Ref<VCPU>? {
-    index >= 0 && index < Domain.vcpuLimit ? vcpus[index] : nil
+  ///
+  /// By reference: a plain read of one element makes the compiler copy the whole array.
+  public mutating func vcpu(index: Int) -> Ref<VCPU>? {
+    func load(_ entry: inout Ref<VCPU>?) -> Ref<VCPU>? { entry }
+    return index >= 0 && index < Domain.vcpuLimit ? load(&vcpus[index]) : nil
   }
 
   /// Adds the record of a vCPU under its number. Under `life`, or before the domain is listed.

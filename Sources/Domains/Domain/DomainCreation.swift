@@ -35,13 +35,14 @@ public enum DomainCreation {
       throw .noMemory
     }
     ledger[].accounts.setLimit(wanted.id, wanted.frameLimit)
+    guard let grants = GrantTable.make(owner: wanted.id) else { throw .noMemory }
     let domain = Ref<Domain>.create(
       in: place,
       Domain(
         id: wanted.id, isPrivileged: wanted.isPrivileged, mayUseHardware: wanted.mayUseHardware, sharedInfo: shared,
         maximumVCPUs: wanted.vcpus,
         processor: Processor.policy(isControlDomain: wanted.isPrivileged, vcpuLimit: wanted.vcpus),
-        events: try EventChannels(), grants: GrantTable()))
+        events: try EventChannels(), grants: grants))
     for index in 0..<domain[].maximumVCPUs { domain[].add(try makeVCPU(domain, index)) }
     WallClock.publish(domain)
     Ref<Hypervisor>.shared[].domains.set(wanted.id, domain)

@@ -28,7 +28,7 @@ extension Events {
         try connect(domain, &bindings, to: remote, port: port)
       }
     }
-    return try Lock.withBoth(domain, remote, { $0.eventBindings }) { mine, _ throws(XenError) in
+    return try Lock.withBoth(domain, remote, bindings) { mine, _ throws(XenError) in
       try connect(domain, &mine, to: remote, port: port)
     }
   }
@@ -36,7 +36,7 @@ extension Events {
   static func connect(
     _ domain: Ref<Domain>, _ bindings: inout EventBindings, to remote: Ref<Domain>, port: EventPort
   ) throws(XenError) -> EventPort {
-    let waiting = remote[].events.record(port.raw)
+    let waiting = remote[].events.ports[port.raw]
     guard waiting.state == .unbound, waiting.domain == domain[].id else { throw .invalid }
     let local = try domain.allocatePort(
       &bindings, PortRecord(.interdomain, domain: remote[].id, number: port.raw))
@@ -44,8 +44,8 @@ extension Events {
     connected.state = .interdomain
     connected.domain = domain[].id
     connected.number = local
-    remote[].events.ports[Int(port.raw)] = connected
-    domain.deliver(local, domain[].events.record(local))
+    remote[].events.ports[port.raw] = connected
+    domain.deliver(local, domain[].events.ports[local])
     return EventPort(local)
   }
 
@@ -114,7 +114,7 @@ extension Events {
   public static func bindVCPU(_ domain: Ref<Domain>, port: EventPort, vcpu: UInt32) throws(XenError) {
     guard vcpu < 128, domain[].vcpu(index: Int(vcpu)) != nil else { throw .noEntry }
     try domain[].events.bindings.withLock { _ throws(XenError) in
-      var record = domain[].events.record(port.raw)
+      var record = domain[].events.ports[port.raw]
       switch record.state {
       case .unbound, .interdomain: break
       case .pirq: InterruptRouting.setVCPU(record.number, domain, Int(vcpu))
@@ -122,7 +122,7 @@ extension Events {
       case .free, .reserved, .ipi: throw .invalid
       }
       record.vcpu = Int(vcpu)
-      domain[].events.ports[Int(port.raw)] = record
+      domain[].events.ports[port.raw] = record
     }
   }
 
@@ -134,7 +134,9 @@ extension Events {
   }
 }
 
-extension Ref where T == Domain {
-  /// The lock of the domain's bindings, to be taken together with that of another domain.
-  var eventBindings: Ref<Lock<EventBindings>> { field { .to(&$0.events.bindings) } }
+extension Events {
+  /// The lock of a domain's bindings, to be taken together with that of another domain.
+  static func bindings(_ domain: Ref<Domain>) -> Ref<Lock<EventBindings>> {
+    domain.field { .to(&$0.events.bindings) }
+  }
 }

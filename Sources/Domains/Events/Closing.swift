@@ -21,17 +21,17 @@ extension Events {
   /// Closes a port if its record is still `seen`; gives whether it was.
   static func close(_ domain: Ref<Domain>, _ port: UInt32, _ seen: PortRecord) -> Bool {
     if seen.state == .interdomain, seen.domain != domain[].id, let peer = Hypervisor.domain(seen.domain) {
-      return Lock.withBoth(domain, peer, { $0.eventBindings }) { mine, _ in
-        guard domain[].events.record(port) == seen else { return false }
-        disconnect(peer, seen.number, from: domain)
+      return Lock.withBoth(domain, peer, bindings) { mine, _ in
+        guard domain[].events.ports[port] == seen else { return false }
+        disconnect(peer, seen.number)
         domain.freePort(&mine, port)
         return true
       }
     }
     return domain[].events.bindings.withLock { bindings in
-      guard domain[].events.record(port) == seen else { return false }
+      guard domain[].events.ports[port] == seen else { return false }
       switch seen.state {
-      case .interdomain: disconnect(domain, seen.number, from: domain)
+      case .interdomain: disconnect(domain, seen.number)
       case .virq: bindings.setPort(virq: seen.number, vcpu: seen.vcpu, 0)
       case .pirq:
         bindings.setPort(pirq: seen.number, 0)
@@ -43,14 +43,13 @@ extension Events {
     }
   }
 
-  /// Has the end that is left of a connection wait for another one. Under the locks of both domains.
-  static func disconnect(_ peer: Ref<Domain>, _ port: UInt32, from domain: Ref<Domain>) {
-    var record = peer[].events.record(port)
+  /// Has the end that is left of a connection wait for another one, by the same domain. Under the locks of both.
+  static func disconnect(_ peer: Ref<Domain>, _ port: UInt32) {
+    var record = peer[].events.ports[port]
     guard record.state == .interdomain else { return }
     record.state = .unbound
-    record.domain = domain[].id
     record.number = 0
-    peer[].events.ports[Int(truncatingIfNeeded: port)] = record
+    peer[].events.ports[port] = record
   }
 
   /// Closes ports from `next` on, but no more than `count` of them. Gives true when there are no more; otherwise `next` says
@@ -81,8 +80,8 @@ extension Events {
       endQueues(domain, &bindings)
       if let frame = bindings.pirqPorts { ledger[].freeOwn(frame) }
       bindings.pirqPorts = nil
-      while let frame = domain[].events.ports.shrink() { ledger[].freeOwn(frame) }
-      ledger[].freeOwn(domain[].events.ports.directoryFrame)
+      ledger[].freeOwn(bindings.table)
+      domain[].events.ports.destroy()
     }
   }
 

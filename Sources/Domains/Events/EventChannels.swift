@@ -26,8 +26,8 @@ public struct EventChannels: ~Copyable {
   /// Physical interrupts that one domain can have: their numbers are below this.
   public static let pirqLimit: UInt32 = 1024
 
-  /// Every port's record; those from `ports.count` on are free.
-  var ports: PagedTable<PortRecord>
+  /// Every port's record.
+  var ports: PortTable
   /// Which delivery is in force: 0 two-level, 1 FIFO. Changes under `bindings`.
   var delivery = AtomicWord(0)
   /// vCPUs that wait in SCHEDOP_poll.
@@ -42,15 +42,19 @@ public struct EventChannels: ~Copyable {
   /// - Throws: `noMemory`.
   public init(maximumPort: UInt32 = EventChannels.fifoPorts &- 1) throws(XenError) {
     guard let directory = ledger[].allocateOwn() else { throw .noMemory }
-    guard let first = ledger[].allocateOwn() else {
+    guard let table = ledger[].allocateOwn() else {
       ledger[].freeOwn(directory)
       throw .noMemory
     }
-    ports = PagedTable(directory: directory)
-    var state = EventBindings(maximumPort: min(maximumPort, EventChannels.fifoPorts &- 1))
-    _ = ports.grow(by: first, initial: .free)
+    guard let first = ledger[].allocateOwn() else {
+      ledger[].freeOwn(directory)
+      ledger[].freeOwn(table)
+      throw .noMemory
+    }
+    ports = PortTable(directory: directory, first: first)
+    let state = EventBindings(table: table, maximumPort: min(maximumPort, EventChannels.fifoPorts &- 1))
     ports[0] = PortRecord(.reserved)
-    state.freePorts[0] = UInt16(truncatingIfNeeded: ports.count &- 1)
+    state.setFreePorts(page: 0, PortTable.perFrame &- 1)
     bindings = Lock(.events, state)
     queues = Lock(.eventQueue, EventQueues())
   }
@@ -58,12 +62,6 @@ public struct EventChannels: ~Copyable {
   /// Whether FIFO delivery is in force.
   @inline(__always)
   var isFIFO: Bool { mutating get { delivery.load() != 0 } }
-
-  /// The record of a port; that of a free one where there is none.
-  @inline(__always)
-  func record(_ port: UInt32) -> PortRecord {
-    Int(truncatingIfNeeded: port) < ports.count ? ports[Int(truncatingIfNeeded: port)] : .free
-  }
 }
 
 /// What a domain's lock of rank `events` protects besides the port records: what is bound to which interrupt, and which ports
@@ -73,46 +71,47 @@ public struct EventBindings: ~Copyable {
   var maximumPort: UInt32
   /// Whether the domain is on its way out: no port is given out any more.
   var isClosed = false
-  /// How many ports are free in each frame of records.
-  var freePorts = InlineArray<256, UInt16>(repeating: 0)
   /// No frame of records before this one has a free port.
   var firstFreePage = 0
-  /// The port of each virtual interrupt of which the domain has one; zero: none.
-  var globalVIRQs = InlineArray<24, UInt32>(repeating: 0)
-  /// The ports of those that each vCPU has, `EventBindings.slot` says where; zero: none.
-  var vcpuVIRQs = InlineArray<512, UInt32>(repeating: 0)
+  /// A frame of 4-byte words: 512 ports of virtual interrupts that each vCPU has (`slot` says where), 24 ports of those of
+  /// which there is one, and from word 768 on how many ports are free in each frame of records. Zero: none.
+  let table: MachineFrame
   /// A frame of the ports of physical interrupts, by number; nil before the first.
   var pirqPorts: MachineFrame?
 
-  init(maximumPort: UInt32) { self.maximumPort = maximumPort }
+  init(table: MachineFrame, maximumPort: UInt32) {
+    self.table = table
+    self.maximumPort = maximumPort
+  }
 
-  /// Where the port of a virtual interrupt is noted that each vCPU has; nil for those of which the domain has one.
+  /// How many ports are free in a frame of records.
+  func freePorts(page: Int) -> Int { Int(PhysicalWindow.load32(table, word: 768 &+ page & 255)) }
+  func setFreePorts(page: Int, _ count: Int) {
+    PhysicalWindow.store32(table, word: 768 &+ page & 255, UInt32(truncatingIfNeeded: count))
+  }
+
+  /// Where the port of a virtual interrupt is noted.
   @inline(__always)
-  static func slot(virq: UInt32, vcpu: Int) -> Int? {
+  static func slot(virq: UInt32, vcpu: Int) -> Int {
     let kind: Int
     switch virq {
     case VirtualInterrupt.timer: kind = 0
     case VirtualInterrupt.debug: kind = 1
     case VirtualInterrupt.profiler: kind = 2
     case VirtualInterrupt.performance: kind = 3
-    default: return nil
+    default: return 512 &+ Int(truncatingIfNeeded: virq & 31)
     }
     return (vcpu & 127) &* 4 &+ kind
   }
 
-  /// The port that a virtual interrupt is bound to; zero if to none. `virq` must be below `VirtualInterrupt.count`.
+  /// The port that a virtual interrupt is bound to; zero if to none.
   @inline(__always)
   func port(virq: UInt32, vcpu: Int) -> UInt32 {
-    if let slot = EventBindings.slot(virq: virq, vcpu: vcpu) { return vcpuVIRQs[slot] }
-    return globalVIRQs[Int(truncatingIfNeeded: virq)]
+    PhysicalWindow.load32(table, word: EventBindings.slot(virq: virq, vcpu: vcpu))
   }
 
-  mutating func setPort(virq: UInt32, vcpu: Int, _ port: UInt32) {
-    if let slot = EventBindings.slot(virq: virq, vcpu: vcpu) {
-      vcpuVIRQs[slot] = port
-    } else {
-      globalVIRQs[Int(truncatingIfNeeded: virq)] = port
-    }
+  func setPort(virq: UInt32, vcpu: Int, _ port: UInt32) {
+    PhysicalWindow.store32(table, word: EventBindings.slot(virq: virq, vcpu: vcpu), port)
   }
 
   /// The port that a physical interrupt is bound to; zero if to none.

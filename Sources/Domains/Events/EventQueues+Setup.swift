@@ -53,8 +53,8 @@ extension Events {
   public static func expandArray(_ domain: Ref<Domain>, frame: MachineFrame) throws(XenError) {
     try domain[].events.bindings.withLock { bindings throws(XenError) in
       guard domain[].events.isFIFO else { throw .notSupported }
-      let (count, limit) = domain[].events.queues.withLock { ($0.frames.arrayCount, $0.frames.array.count) }
-      guard count < limit, count &<< 10 <= Int(bindings.maximumPort) else { throw .noSpace }
+      let count = domain[].events.queues.withLock { $0.frames.arrayCount }
+      guard count < EventQueueFrames.arrayLimit, count &<< 10 <= Int(bindings.maximumPort) else { throw .noSpace }
       guard PhysicalWindow.contains(frame), ledger[].takeWritable(frame, owner: domain[].id) else { throw .invalid }
       // One frame of origins serves two pages.
       var origins: MachineFrame?
@@ -66,8 +66,8 @@ extension Events {
         }
       }
       domain[].events.queues.withLock { queues in
-        if let origins { queues.frames.origins[count &>> 1] = origins }
-        queues.frames.array[count] = frame
+        if let origins { queues.frames.setOrigins(count &>> 1, origins) }
+        queues.frames.setArray(count, frame)
         queues.frames.arrayCount = count &+ 1
       }
       raiseEarly(domain, page: count)
@@ -81,7 +81,7 @@ extension Events {
       while bits != 0 {
         let port = UInt32(index &<< 6 &+ bits.trailingZeroBitCount)
         bits &= bits &- 1
-        let record = domain[].events.record(port)
+        let record = domain[].events.ports[port]
         if record.state != .free { domain.deliver(port, record) }
       }
     }
@@ -96,9 +96,9 @@ extension Events {
       queues.frames = EventQueueFrames()
       return frames
     }
-    for page in 0..<old.arrayCount { ledger[].dropWritable(old.array[page]) }
+    for page in 0..<old.arrayCount { ledger[].dropWritable(old.array(page)) }
     for vcpu in 0..<128 where old.covers(vcpu: vcpu) {
-      let own = old.vcpus[vcpu &>> 4]
+      let own = old.vcpus(vcpu &>> 4)
       let place = PhysicalWindow.load(own, word: ((vcpu & 15) &<< 8 &+ EventQueueLayout.place) &>> 3)
       if MachineFrame(physical: place) != own { ledger[].dropWritable(MachineFrame(physical: place)) }
     }
@@ -134,39 +134,10 @@ extension EventQueues {
 
   /// Takes 64 bits of early events, those of ports from `word * 64` on.
   func takeEarly(word: Int) -> UInt64 {
-    let frame = frames.early[word &>> 9 & 3]
+    let frame = frames.early(word &>> 9 & 3)
     guard frame != .invalid else { return 0 }
     let bits = PhysicalWindow.load(frame, word: word & 511)
     PhysicalWindow.store(frame, word: word & 511, 0)
     return bits
-  }
-}
-
-extension EventQueueFrames {
-  /// Gets our own frames for so many vCPUs and ports up to a number. False without memory: `freeOwn` then gives back what
-  /// there is.
-  mutating func allocate(vcpus count: Int, ports highest: UInt32) -> Bool {
-    for index in 0...(max(1, min(count, 128)) &- 1) &>> 4 {
-      guard let frame = ledger[].allocateOwn() else { return false }
-      vcpus[index] = frame
-      // Each control block is our own at first.
-      for vcpu in 0..<16 {
-        PhysicalWindow.store(
-          frame, word: (vcpu &<< 8 &+ EventQueueLayout.place) &>> 3,
-          frame.physical | UInt64(vcpu &<< 8 &+ EventQueueLayout.block))
-      }
-    }
-    for index in 0...Int(min(highest, EventChannels.fifoPorts &- 1) &>> 15) {
-      guard let frame = ledger[].allocateOwn() else { return false }
-      early[index] = frame
-    }
-    return true
-  }
-
-  /// Gives back our own frames.
-  func freeOwn() {
-    for index in origins.indices where origins[index] != .invalid { ledger[].freeOwn(origins[index]) }
-    for index in vcpus.indices where vcpus[index] != .invalid { ledger[].freeOwn(vcpus[index]) }
-    for index in early.indices where early[index] != .invalid { ledger[].freeOwn(early[index]) }
   }
 }

@@ -44,7 +44,7 @@ public struct EventQueues: ~Copyable {
 
   /// The page with the port's word; only where `hasWord`.
   @inline(__always)
-  func page(_ port: UInt32) -> MachineFrame { frames.array[Int(truncatingIfNeeded: port &>> 10)] }
+  func page(_ port: UInt32) -> MachineFrame { frames.array(Int(truncatingIfNeeded: port &>> 10)) }
 
   @inline(__always)
   func word(_ port: UInt32) -> UInt32 {
@@ -74,13 +74,15 @@ public struct EventQueues: ~Copyable {
   }
 
   /// Makes a port's event pending, and appends it to a queue unless it is masked or in one already.
+  @inline(__always)
   func raise(_ port: UInt32, queue: Int) -> Outcome {
     guard hasWord(port) else {
       // The guest has the port but has not made room for its word yet: kept until it has.
       return Outcome(wasIdle: !early(port, set: true), notify: false)
     }
     let (page, index) = (page(port), Int(truncatingIfNeeded: port & 1023))
-    for turn in 0..<EventQueues.allTurns {
+    var turn = 0
+    while turn < EventQueues.allTurns {
       if turn == EventQueues.patientTurns { PhysicalWindow.fetchOr32(page, word: index, EventQueues.busy) }
       let seen = PhysicalWindow.load32(page, word: index)
       let wasIdle = seen & EventQueues.pending == 0
@@ -91,10 +93,12 @@ public struct EventQueues: ~Copyable {
       if PhysicalWindow.compareExchange32(page, word: index, expected: seen, desired: new) == seen {
         return Outcome(wasIdle: wasIdle, notify: appends && append(port, queue: queue))
       }
+      turn &+= 1
     }
-    let seen = PhysicalWindow.fetchOr32(page, word: index, EventQueues.pending)
+    // Single instructions, without looking at what was there: to give that back, too, the compiler would make a loop of it.
+    PhysicalWindow.fetchOr32(page, word: index, EventQueues.pending)
     PhysicalWindow.fetchAnd32(page, word: index, ~EventQueues.busy)
-    return Outcome(wasIdle: seen & EventQueues.pending == 0, notify: false)
+    return Outcome(wasIdle: true, notify: false)
   }
 
   /// Takes the mask away; a pending event is appended to its queue. Gives whether the vCPU has to be told.
@@ -120,26 +124,40 @@ public struct EventQueues: ~Copyable {
   // ---- A queue ----
 
   /// Puts a port whose `linked` we have just turned on at the end of a queue. Gives whether its vCPU has to be told.
+  @inline(__always)
   private func append(_ port: UInt32, queue: Int) -> Bool {
-    // Q3.
-    let (originFrame, origin) = (frames.origins[Int(port &>> 11)], Int(port & 2047))
-    let old = Int(PhysicalWindow.load16(originFrame, word: origin)) &- 1
-    if old != queue {
-      if old >= 0 && tail(old) == port { setTail(old, 0) }
-      PhysicalWindow.store16(originFrame, word: origin, UInt16(truncatingIfNeeded: queue &+ 1))
-    }
-    // Q2. A port that is its own queue's tail had been taken off, or `linked` would have been on.
-    let last = tail(queue)
-    setTail(queue, port)
-    if last != 0 && last != port && setLink(of: last, to: port) { return false }
-    let (block, offset) = controlBlock(vcpu: queue &>> 4)
+    let (own, ownOffset) = area(vcpu: queue &>> 4)
     let priority = queue & 15
-    PhysicalWindow.store32(block, word: offset &>> 2 &+ EventQueueLayout.head &+ priority, port)
-    let bit = UInt32(1) &<< UInt32(priority)
-    return PhysicalWindow.fetchOr32(block, word: offset &>> 2, bit) & bit == 0
+    let tailWord = (ownOffset &+ EventQueueLayout.tails) &>> 2 &+ priority
+    // Q3.
+    let (originFrame, origin) = (frames.origins(Int(port &>> 11)), Int(port & 2047))
+    let old = Int(PhysicalWindow.load16(originFrame, word: origin)) &- 1
+    if old != queue { moved(port, from: old, to: queue) }
+    // Q2. A port that is its own queue's tail had been taken off, or `linked` would have been on.
+    let last = PhysicalWindow.load32(own, word: tailWord)
+    PhysicalWindow.store32(own, word: tailWord, port)
+    if last != 0 && last != port && setLink(of: last, to: port) { return false }
+    let place = PhysicalWindow.load(own, word: (ownOffset &+ EventQueueLayout.place) &>> 3)
+    let (block, word) = (MachineFrame(physical: place), Int(truncatingIfNeeded: place & 4095) &>> 2)
+    PhysicalWindow.store32(block, word: word &+ EventQueueLayout.head &+ priority, port)
+    let bit = UInt32(1) &<< UInt32(truncatingIfNeeded: priority)
+    return PhysicalWindow.fetchOr32(block, word: word, bit) & bit == 0
+  }
+
+  /// Notes that a port goes to another queue than last time. Rule Q3.
+  @inline(never)
+  private func moved(_ port: UInt32, from old: Int, to queue: Int) {
+    if old >= 0 {
+      let (own, offset) = area(vcpu: old &>> 4)
+      let word = (offset &+ EventQueueLayout.tails) &>> 2 &+ old & 15
+      if PhysicalWindow.load32(own, word: word) == port { PhysicalWindow.store32(own, word: word, 0) }
+    }
+    PhysicalWindow.store16(
+      frames.origins(Int(port &>> 11)), word: Int(port & 2047), UInt16(truncatingIfNeeded: queue &+ 1))
   }
 
   /// Makes `next` the one after `port`, if that is still in its queue.
+  @inline(never)
   private func setLink(of port: UInt32, to next: UInt32) -> Bool {
     guard hasWord(port) else { return false }
     let (page, index) = (page(port), Int(port & 1023))
@@ -160,20 +178,7 @@ public struct EventQueues: ~Copyable {
 
   @inline(__always)
   func area(vcpu: Int) -> (frame: MachineFrame, offset: Int) {
-    (frames.vcpus[vcpu &>> 4 & 7], (vcpu & 15) &<< 8)
-  }
-
-  /// The last port of a queue; zero if there is none, or if the one that was has been forgotten.
-  @inline(__always)
-  func tail(_ queue: Int) -> UInt32 {
-    let (frame, offset) = area(vcpu: queue &>> 4)
-    return PhysicalWindow.load32(frame, word: (offset &+ EventQueueLayout.tails) &>> 2 &+ queue & 15)
-  }
-
-  @inline(__always)
-  private func setTail(_ queue: Int, _ port: UInt32) {
-    let (frame, offset) = area(vcpu: queue &>> 4)
-    PhysicalWindow.store32(frame, word: (offset &+ EventQueueLayout.tails) &>> 2 &+ queue & 15, port)
+    (frames.vcpus(vcpu &>> 4 & 7), (vcpu & 15) &<< 8)
   }
 
   /// Where a vCPU's control block is: in a page of the guest's or, before the guest has named one, in our own part.
@@ -186,7 +191,7 @@ public struct EventQueues: ~Copyable {
 
   /// Events of ports without a word: whether one is noted, noting it or not from now on unless `set` is nil.
   func early(_ port: UInt32, set: Bool?) -> Bool {
-    let frame = frames.early[Int(truncatingIfNeeded: port &>> 15 & 3)]
+    let frame = frames.early(Int(truncatingIfNeeded: port &>> 15 & 3))
     guard port < EventChannels.fifoPorts, frame != .invalid else { return false }
     let index = Int(truncatingIfNeeded: port &>> 6 & 511)
     let bit = UInt64(1) &<< UInt64(port & 63)
@@ -206,21 +211,4 @@ enum EventQueueLayout {
   static let place = 192
   /// The first head in a control block, in 4-byte words.
   static var head: Int { Int(ControlBlockLayout.head) &>> 2 }
-}
-
-/// The frames of a domain's queues; `.invalid` where there is none.
-struct EventQueueFrames: BitwiseCopyable {
-  /// The guest's event array: 1024 words in each. We hold a writable use of each.
-  var array = InlineArray<128, MachineFrame>(repeating: .invalid)
-  /// How many pages the event array has.
-  var arrayCount = 0
-  /// Ours: for each port the number of the queue that it was last put into plus one, 2048 in each frame.
-  var origins = InlineArray<64, MachineFrame>(repeating: .invalid)
-  /// Ours: what belongs to vCPUs, 16 in each frame.
-  var vcpus = InlineArray<8, MachineFrame>(repeating: .invalid)
-  /// Ours: bits of events that came before the port had its word, 32768 in each frame.
-  var early = InlineArray<4, MachineFrame>(repeating: .invalid)
-
-  /// Whether the vCPU has a part.
-  func covers(vcpu: Int) -> Bool { vcpu >= 0 && vcpu < 128 && vcpus[vcpu &>> 4] != .invalid }
 }

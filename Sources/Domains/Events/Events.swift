@@ -12,7 +12,7 @@ public enum Events {
   @inline(__always)
   public static func send(_ domain: Ref<Domain>, port: EventPort) throws(XenError) {
     try domain[].events.bindings.withLock { _ throws(XenError) in
-      let record = domain[].events.record(port.raw)
+      let record = domain[].events.ports[port.raw]
       switch record.state {
       case .interdomain:
         // Connected ends change under both locks, of which this one is held: the other end is as the record says.
@@ -24,7 +24,7 @@ public enum Events {
         } else {
           return
         }
-        remote.deliver(record.number, remote[].events.record(record.number))
+        remote.deliver(record.number, remote[].events.ports[record.number])
       case .ipi: domain.deliver(port.raw, record)
       case .unbound: break
       case .free, .reserved, .pirq, .virq: throw .invalid
@@ -38,7 +38,7 @@ public enum Events {
     let domain = vcpu[].domain
     domain[].events.bindings.withLock { bindings in
       let port = bindings.port(virq: virq, vcpu: Int(vcpu[].id.raw))
-      if port != 0 { domain.deliver(port, domain[].events.record(port)) }
+      if port != 0 { domain.deliver(port, domain[].events.ports[port]) }
     }
   }
 
@@ -47,7 +47,7 @@ public enum Events {
     guard virq < VirtualInterrupt.count else { return }
     domain[].events.bindings.withLock { bindings in
       let port = bindings.port(virq: virq, vcpu: 0)
-      if port != 0 { domain.deliver(port, domain[].events.record(port)) }
+      if port != 0 { domain.deliver(port, domain[].events.ports[port]) }
     }
   }
 
@@ -57,7 +57,7 @@ public enum Events {
     domain[].events.bindings.withLock { bindings in
       let port = bindings.port(pirq: pirq)
       if port == 0 { return false }
-      domain.deliver(port, domain[].events.record(port))
+      domain.deliver(port, domain[].events.ports[port])
       return true
     }
   }
@@ -77,7 +77,7 @@ public enum Events {
   /// - Throws: `invalid` if the port is not in use.
   public static func raise(port: EventPort, domain: Ref<Domain>) throws(XenError) {
     try domain[].events.bindings.withLock { _ throws(XenError) in
-      let record = domain[].events.record(port.raw)
+      let record = domain[].events.ports[port.raw]
       guard record.state != .free, record.state != .reserved else { throw .invalid }
       domain.deliver(port.raw, record)
     }
@@ -89,7 +89,7 @@ public enum Events {
   public static func unmask(_ domain: Ref<Domain>, port: EventPort) throws(XenError) {
     try domain[].events.bindings.withLock { _ throws(XenError) in
       guard Int(truncatingIfNeeded: port.raw) < domain[].events.ports.count else { throw .invalid }
-      domain.unmask(port.raw, domain[].events.record(port.raw))
+      domain.unmask(port.raw, domain[].events.ports[port.raw])
     }
   }
 
@@ -98,12 +98,12 @@ public enum Events {
   /// - Throws: `notImplemented` without FIFO delivery; `invalid` if there is no such port or priority.
   public static func setPriority(_ domain: Ref<Domain>, port: EventPort, _ priority: UInt32) throws(XenError) {
     try domain[].events.bindings.withLock { _ throws(XenError) in
-      var record = domain[].events.record(port.raw)
+      var record = domain[].events.ports[port.raw]
       guard record.state != .free, record.state != .reserved else { throw .invalid }
       guard domain[].events.isFIFO else { throw .notImplemented }
       guard priority <= 15 else { throw .invalid }
       record.priority = Int(priority)
-      domain[].events.ports[Int(port.raw)] = record
+      domain[].events.ports[port.raw] = record
     }
   }
 }

@@ -13,41 +13,44 @@ extension Ref where T == Domain {
     guard !bindings.isClosed else { throw .invalid }
     let addressable = self[].events.isFIFO ? EventChannels.fifoPorts : EventChannels.twoLevelPorts
     let limit = min(bindings.maximumPort, addressable &- 1)
-    let perPage = PagedTable<PortRecord>.perFrame
+    let perPage = PortTable.perFrame
     var page = bindings.firstFreePage
     // Only a guest that keeps freed ports in its queues makes us look at many; it waits no longer than this for it.
     var patience = 8192
     while page &* perPage < self[].events.ports.count, page &* perPage <= Int(limit) {
-      if bindings.freePorts[page] == 0 {
+      if bindings.freePorts(page: page) == 0 {
         if page == bindings.firstFreePage { bindings.firstFreePage = page &+ 1 }
         page &+= 1
         continue
       }
-      for index in page &* perPage..<(page &+ 1) &* perPage {
-        patience &-= 1
-        guard patience > 0, index <= Int(limit) else { throw .noSpace }
-        guard self[].events.ports[index].state == .free, !isStillQueued(UInt32(index)) else { continue }
-        self[].events.ports[index] = record
-        bindings.freePorts[page] &-= 1
-        return UInt32(index)
+      if let port = try firstFreePort(page, limit, &patience) {
+        self[].events.ports[port] = record
+        bindings.setFreePorts(page: page, bindings.freePorts(page: page) &- 1)
+        return port
       }
       page &+= 1
     }
-    let first = self[].events.ports.count
-    guard first <= Int(limit) else { throw .noSpace }
-    guard let frame = ledger[].allocateOwn() else { throw .noMemory }
-    guard self[].events.ports.grow(by: frame, initial: .free) else {
-      ledger[].freeOwn(frame)
-      throw .noSpace
+    page = self[].events.ports.count / perPage
+    guard page &* perPage <= Int(limit) else { throw .noSpace }
+    try self[].events.ports.grow()
+    bindings.setFreePorts(page: page, perPage)
+    guard let port = try firstFreePort(page, limit, &patience) else { throw .noSpace }
+    self[].events.ports[port] = record
+    bindings.setFreePorts(page: page, perPage &- 1)
+    return port
+  }
+
+  /// The first port of a frame of records that can be had; nil if there is none.
+  ///
+  /// - Throws: `noSpace` at the end of `limit` or `patience`.
+  func firstFreePort(_ page: Int, _ limit: UInt32, _ patience: inout Int) throws(XenError) -> UInt32? {
+    let first = UInt32(truncatingIfNeeded: page &* PortTable.perFrame)
+    for port in first..<first &+ UInt32(PortTable.perFrame) {
+      patience &-= 1
+      guard patience > 0, port <= limit else { throw .noSpace }
+      if self[].events.ports[port].state == .free && !isStillQueued(port) { return port }
     }
-    page = first / perPage
-    bindings.freePorts[page] = UInt16(truncatingIfNeeded: perPage)
-    guard let index = (first..<first &+ perPage).first(where: { $0 <= Int(limit) && !isStillQueued(UInt32($0)) }) else {
-      throw .noSpace
-    }
-    self[].events.ports[index] = record
-    bindings.freePorts[page] &-= 1
-    return UInt32(index)
+    return nil
   }
 
   /// Whether the guest's old events of a free port still stand in one of its queues: it would get events of a new owner in
@@ -58,11 +61,10 @@ extension Ref where T == Domain {
 
   /// Puts a port out of use. Its pending event, if any, is gone; its vCPU and priority are the default again.
   func freePort(_ bindings: inout EventBindings, _ port: UInt32) {
-    let index = Int(truncatingIfNeeded: port)
-    guard index < self[].events.ports.count, self[].events.ports[index].state != .free else { return }
-    self[].events.ports[index] = .free
-    let page = index / PagedTable<PortRecord>.perFrame
-    bindings.freePorts[page] &+= 1
+    guard self[].events.ports[port].state != .free else { return }
+    self[].events.ports[port] = .free
+    let page = Int(truncatingIfNeeded: port) / PortTable.perFrame
+    bindings.setFreePorts(page: page, bindings.freePorts(page: page) &+ 1)
     bindings.firstFreePage = min(bindings.firstFreePage, page)
     clearPending(port)
   }

@@ -44,13 +44,15 @@ public enum PortState: UInt8 {
 public struct PortRecord: Equatable, BitwiseCopyable {
   var bits: UInt64
 
-  /// A port that is not in use.
-  public static let free = PortRecord(.free)
+  /// A port that is not in use: all zero, so that a cleared frame is one of free ports.
+  public static var free: PortRecord { PortRecord(bits: 0) }
 
   /// The priority that ports have unless set_priority says otherwise (EVTCHN_FIFO_PRIORITY_DEFAULT).
   public static let defaultPriority: UInt8 = 7
 
-  /// A record; `vcpu` must be below 128.
+  init(bits: UInt64) { self.bits = bits }
+
+  /// The record of a port in use; `vcpu` must be below 128.
   init(_ state: PortState, vcpu: Int = 0, domain: DomainID = DomainID(0), number: UInt32 = 0) {
     bits =
       UInt64(state.rawValue) | UInt64(PortRecord.defaultPriority) &<< 4 | UInt64(truncatingIfNeeded: vcpu & 127) &<< 8

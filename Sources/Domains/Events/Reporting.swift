@@ -10,7 +10,7 @@ extension Events {
   public static func status(_ domain: Ref<Domain>, port: EventPort) throws(XenError) -> PortRecord {
     try domain[].events.bindings.withLock { _ throws(XenError) in
       guard Int(truncatingIfNeeded: port.raw) < domain[].events.ports.count else { throw .invalid }
-      return domain[].events.record(port.raw)
+      return domain[].events.ports[port.raw]
     }
   }
 
@@ -58,6 +58,6 @@ extension Events {
 extension Ref where T == Domain {
   /// The record of a port at this moment, for those who do not hold the lock; that of a free one where there is none.
   func eventRecord(_ port: UInt32) -> PortRecord {
-    self[].events.bindings.withLock { _ in self[].events.record(port) }
+    self[].events.bindings.withLock { _ in self[].events.ports[port] }
   }
 }

@@ -1,66 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which domain a physical interrupt goes to. Event channels bind and unbind here; what arrives goes up through
 // `Events.raise(pirq:domain:)`, which must be called without this lock (the lock of event channels comes before it).
+//
+// A line that signals by level is masked when it arrives and stays so until its guest says that it is done (PHYSDEVOP_eoi);
+// edges and messages are acknowledged at once. So nothing is ever left unacknowledged at a CPU, and a line that nobody
+// quiets costs one interrupt.
+import Frames
 import Machine
 import XenABI
 
-/// One physical interrupt as guests use it.
-public struct PhysicalInterrupt: BitwiseCopyable {
-  /// The domain that it is bound to; DOMID_INVALID for none.
-  public var domain = DomainID.invalid
-  /// How many bindings there are: more than one only if all are willing to share.
-  public var bindings: UInt16 = 0
-  /// Whether those who have bound it are willing to share it.
-  public var isShared = false
-  /// Whether it has arrived and its guest has not said yet that it is done with it.
-  public var isInService = false
-  /// The vCPU of the domain that is told.
-  public var vcpu: UInt8 = 0
+/// What the lock of rank `interrupts` protects: every interrupt's record and the redirection tables of the I/O APICs.
+struct InterruptState: ~Copyable {
+  var records: PagedTable<PhysicalInterrupt>
+  var vectors = InterruptVectors()
+  var wiring = InterruptWiring()
+  /// Interrupts below this are lines, those from it on messages.
+  var lineCount: UInt32 = 0
+
+  /// The record of an interrupt; nil if there is none.
+  func record(_ pirq: UInt32) -> PhysicalInterrupt? {
+    Int(truncatingIfNeeded: pirq) < records.count ? records[Int(truncatingIfNeeded: pirq)] : nil
+  }
 }
 
-/// The records of all physical interrupts, under the lock of rank `interrupts`.
+/// The records of all physical interrupts.
 public struct InterruptRouting: ~Copyable, Anchored {
   public static var anchorSlot: AnchorSlot { .interruptRouting }
 
-  var records: Lock<PagedTable<PhysicalInterrupt>>
+  var state: Lock<InterruptState>
+  /// The way to the tables of messages.
+  var window = Lock<DeviceWindow?>(.deviceAccess, nil)
 
-  /// Records in two frames of the hypervisor's for interrupts below `PagedTable<PhysicalInterrupt>.perFrame`.
+  /// Records in two frames of the hypervisor's for interrupts below `PagedTable<PhysicalInterrupt>.perFrame`; `configure`
+  /// makes the others.
   public init(directory: MachineFrame, first: MachineFrame) {
     var table = PagedTable<PhysicalInterrupt>(directory: directory)
     _ = table.grow(by: first, initial: PhysicalInterrupt())
-    records = Lock(.interrupts, table)
+    state = Lock(.interrupts, InterruptState(records: table))
   }
 
-  /// Runs `body` with the record of an interrupt and gives it back changed; nil if there is none.
-  static func withRecord<R>(_ pirq: UInt32, _ body: (inout PhysicalInterrupt) -> R) -> R? {
+  /// Runs `body` with the state; nil before boot has published it.
+  static func withState<R, E: Error>(_ body: (inout InterruptState) throws(E) -> R?) throws(E) -> R? {
     guard Ref<InterruptRouting>.isPublished else { return nil }
-    return Ref<InterruptRouting>.shared[].records.withLock { table in
-      guard Int(truncatingIfNeeded: pirq) < table.count else { return nil }
-      var record = table[Int(truncatingIfNeeded: pirq)]
+    return try Ref<InterruptRouting>.shared[].state.withLock(body)
+  }
+
+  /// Runs `body` with the record of an interrupt and gives it back changed, in the hardware too if it is now masked where it
+  /// was not or the other way round, or arrives elsewhere; nil if there is none.
+  static func withRecord<R>(_ pirq: UInt32, _ body: (inout PhysicalInterrupt) -> R) -> R? {
+    withState { state in
+      guard var record = state.record(pirq) else { return nil }
+      let old = record
       let result = body(&record)
-      table[Int(truncatingIfNeeded: pirq)] = record
+      state.records[Int(truncatingIfNeeded: pirq)] = record
+      if record.cpu != old.cpu {
+        state.program(pirq)
+      } else if record.isMasked != old.isMasked {
+        state.applyMask(pirq)
+      }
       return result
     }
   }
 
   /// Has an interrupt go to a domain from now on.
   ///
-  /// - Throws: `invalid` if there is no such interrupt; `busy` if it goes to another one, or to this one, and not both are
-  ///   willing to share it.
+  /// - Throws: `invalid` if there is no such interrupt or it is not mapped to the domain; `busy` if it goes to another one, or
+  ///   to this one, and not both are willing to share it.
   public static func bindGuest(_ pirq: UInt32, _ domain: Ref<Domain>, willShare: Bool) throws(XenError) {
-    let accepted = withRecord(pirq) { record in
+    let id = domain[].id
+    let refusal: XenError?? = withRecord(pirq) { record in
+      guard record.owner == id, record.source != .none else { return .invalid }
+      if record.isConsole { return .busy }
       if record.bindings == 0 {
-        record = PhysicalInterrupt()
-        record.domain = domain[].id
+        record.domain = id
         record.isShared = willShare
-      } else if !record.isShared || !willShare || record.domain != domain[].id || record.bindings == UInt16.max {
-        return false
+      } else if !record.isShared || !willShare || record.domain != id || record.bindings == UInt16.max {
+        return .busy
       }
       record.bindings &+= 1
-      return true
+      domain.tellEOI(pirq, record.needsEOI)
+      return nil
     }
-    guard let accepted else { throw .invalid }
-    guard accepted else { throw .busy }
+    guard let refusal else { throw .invalid }
+    if let refusal { throw refusal }
   }
 
   /// Has an interrupt no longer go to a domain.
@@ -68,7 +90,9 @@ public struct InterruptRouting: ~Copyable, Anchored {
     _ = withRecord(pirq) { record in
       guard record.bindings > 0, record.domain == domain[].id else { return }
       record.bindings &-= 1
-      if record.bindings == 0 { record = PhysicalInterrupt() }
+      guard record.bindings == 0 else { return }
+      record.unbind()
+      domain.tellEOI(pirq, false)
     }
   }
 
@@ -77,16 +101,24 @@ public struct InterruptRouting: ~Copyable, Anchored {
   @discardableResult
   public static func unmask(_ pirq: UInt32, _ domain: Ref<Domain>) -> Bool {
     withRecord(pirq) { record in
-      guard record.bindings > 0, record.domain == domain[].id, record.isInService else { return false }
+      guard record.bindings > 0, record.domain == domain[].id, record.isInService || record.isHeld else { return false }
       record.isInService = false
+      record.isHeld = false
+      record.unheeded = 0
+      domain.tellEOI(pirq, record.needsEOI)
       return true
     } ?? false
   }
 
-  /// The vCPU that a domain wants to be told of an interrupt.
+  /// The vCPU that a domain wants to be told of an interrupt: it will arrive at the CPU where that vCPU runs now.
   static func setVCPU(_ pirq: UInt32, _ domain: Ref<Domain>, _ vcpu: Int) {
+    guard let target = domain[].vcpu(index: vcpu) else { return }
+    let cpu = UInt8(truncatingIfNeeded: target[].cpu.load())
     _ = withRecord(pirq) { record in
-      if record.bindings > 0, record.domain == domain[].id { record.vcpu = UInt8(truncatingIfNeeded: vcpu) }
+      guard record.bindings > 0, record.domain == domain[].id else { return }
+      record.vcpu = UInt8(truncatingIfNeeded: vcpu)
+      // Lines and messages name CPUs by eight bits.
+      if record.source != .none, CPUs.isOnline(Int(cpu)), CPUs.apicID(Int(cpu)) < 0xff { record.cpu = cpu }
     }
   }
 
@@ -99,9 +131,4 @@ public struct InterruptRouting: ~Copyable, Anchored {
     }
     return domain ?? nil
   }
-}
-
-extension InterruptRouting {
-  /// An interrupt of a device has come.
-  static func deviceInterrupt(_ vector: UInt8) { LocalAPIC.acknowledge() }
 }

@@ -30,6 +30,18 @@ public enum GuestExit {
     assert(LockOrder.isClear, "a lock is held on the way to a guest")
   }
 
+  /// What has come up while nobody ran. The choice of who runs next follows in any case; dead page tables wait for their
+  /// domain.
+  static func workWhileIdle(_ cpu: Ref<PhysicalCPU>) {
+    let work = cpu[].work.exchange(0)
+    if work & CPUWork.timers != 0 {
+      cpu[].timerDeadline = UInt64.max
+      Timers.run(cpu, now: Hypervisor.now)
+    }
+    if work & CPUWork.console != 0 { ConsoleInput.run() }
+    if work & CPUWork.teardown != 0 { cpu[].hasTeardown = true }
+  }
+
   @inline(never)
   private static func doWork(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     let work = cpu[].work.exchange(0)
@@ -40,7 +52,13 @@ public enum GuestExit {
     }
     if work & CPUWork.console != 0 { ConsoleInput.run() }
     if work & CPUWork.teardown != 0 { drain(cpu) }
-    if work & CPUWork.schedule != 0 || cpu[].vcpu == nil { Scheduler.decide(cpu, frame) }
+    if work & CPUWork.schedule != 0 || cpu[].vcpu == nil {
+      Scheduler.decide(cpu, frame)
+      if cpu[].hasTeardown {
+        cpu[].hasTeardown = false
+        cpu[].work.fetchOr(CPUWork.teardown)
+      }
+    }
   }
 
   /// Rule T1: the running domain's dead page tables are taken apart before its guest goes on, a stretch at a time.

@@ -9,6 +9,8 @@ import XenABI
 public struct PhysicalCPU: ~Copyable, PerCPURecord {
   /// Its number.
   public let number: Int
+  /// The number that ACPI gives its processor, if boot has noted it; its own number otherwise.
+  public var acpiID: UInt32
   /// Its area: descriptor tables and stacks.
   public let area: CPUArea
   /// The vCPU whose state the hardware holds; nil on a CPU that idles with nobody's state left.
@@ -30,6 +32,10 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var tableOwner: DomainID?
   /// A segment register of the vCPU just entered could not be loaded: its failsafe callback is due.
   public var needsFailsafe = false
+  /// Page tables were left to be taken apart when the CPU went idle.
+  public var hasTeardown = false
+  /// The error code of the last fault in the hypervisor that was provided for.
+  public var fixedErrorCode: UInt32 = 0
   /// GDT pages that show a frame.
   public var gdtPages: UInt16 = 0
 
@@ -40,6 +46,7 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
 
   public init(number: Int, area: CPUArea, timers: consuming TimerQueue) {
     self.number = number
+    acpiID = UInt32(truncatingIfNeeded: number)
     self.area = area
     queue = Lock(.runQueue, RunQueue(cpu: number))
     self.timers = Lock(.timers, timers)

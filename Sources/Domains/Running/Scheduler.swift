@@ -121,12 +121,7 @@ public enum Scheduler {
       guard let chosen = next, let vcpu = Ref<Hypervisor>.shared[].vcpus.find(chosen) else {
         next = nil
         idle(cpu)
-        if cpu[].work.load() & CPUWork.timers != 0 {
-          cpu[].work.fetchAnd(~CPUWork.timers)
-          cpu[].timerDeadline = UInt64.max
-          Timers.run(cpu, now: Hypervisor.now)
-        }
-        cpu[].work.fetchAnd(~CPUWork.schedule)
+        GuestExit.workWhileIdle(cpu)
         continue
       }
       cpu[].isIdle = false

@@ -38,6 +38,14 @@ extension Ref where T == VCPU {
 
 /// The wall clock: what the time of day was at system time zero.
 public enum WallClock {
+  /// Sets what the time of day was at system time zero, in nanoseconds since 1970, and tells all domains.
+  public static func set(base: UInt64) {
+    Ref<Hypervisor>.shared[].wallClockBase.store(base)
+    for number in 0..<UInt16(truncatingIfNeeded: min(Ref<Hypervisor>.shared[].domains.capacity, Int(DomainID.firstReserved))) {
+      if let domain = Hypervisor.domain(DomainID(number)) { publish(domain) }
+    }
+  }
+
   /// Writes the wall clock into a domain's shared page.
   public static func publish(_ domain: Ref<Domain>) {
     let base = Ref<Hypervisor>.shared[].wallClockBase.load()

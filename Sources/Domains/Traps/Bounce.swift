@@ -134,7 +134,7 @@ public enum VMAssist {
   public static let architecturalIOPL: UInt64 = 1 &<< 4
   public static let runstateUpdateFlag: UInt64 = 1 &<< 5
   public static let strictM2P: UInt64 = 1 &<< 32
-  /// What may be enabled: 4gb_segments, its notification, writable_pagetables, and the three above. The first three are
+  /// What may be enabled: 4gb_segments, its notification, writable_pagetables, pae_extended_cr3, and the three above. The first four are
   /// accepted because guests ask for them; 64-bit guests need no action on them.
-  public static let known: UInt64 = 0b11_0111 | strictM2P
+  public static let known: UInt64 = 0b11_1111 | strictM2P
 }

@@ -76,6 +76,7 @@ public enum TrapDispatch {
       return
     }
     if let next = Fixups.find(frame[].rip) {
+      Ref<PhysicalCPU>.current[].fixedErrorCode = frame[].error_code
       frame[].rip = next
       return
     }
@@ -123,10 +124,10 @@ public enum TrapDispatch {
 
   /// IRETQ to a guest faulted on what it was given.
   public static func returnRefused(_ frame: Ref<TrapFrame>) {
-    guard let vcpu = Ref<PhysicalCPU>.current[].vcpu else { return }
-    // Seen from the guest: its kernel asked to go where nobody can go. It is in kernel mode for the callback; the flat
-    // segments replace what could not be loaded.
-    vcpu.failsafe(frame)
+    let cpu = Ref<PhysicalCPU>.current
+    guard let vcpu = cpu[].vcpu else { return }
+    // The guest sees the fault where it wanted to go, as if it had been there.
+    vcpu.inject(ExceptionVector.generalProtection, errorCode: cpu[].fixedErrorCode, frame)
     GuestExit.prepare(frame)
   }
 }

@@ -72,10 +72,13 @@ extension FrameLedger {
     return nil
   }
 
-  /// How many frames are allocated to a domain, counted from the frames.
-  public func recountAllocated(_ domain: DomainID) -> UInt64 {
+  /// How many frames count as a domain's, counted from the frames: those allocated to it, and those that it has given up while
+  /// they were in use.
+  public func recountOwned(_ domain: DomainID) -> UInt64 {
     var sum: UInt64 = 0
-    for number in 0..<frameCount where owner(MachineFrame(number)) == domain && isAllocated(MachineFrame(number)) { sum &+= 1 }
+    for number in 0..<frameCount where owner(MachineFrame(number)) == domain {
+      if words.load(countIndex(MachineFrame(number))) & (FrameLedger.allocated | FrameLedger.surrendered) != 0 { sum &+= 1 }
+    }
     return sum
   }
 

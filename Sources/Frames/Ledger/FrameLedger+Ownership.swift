@@ -10,9 +10,12 @@ extension FrameLedger {
   /// Count word: the frame is shared by the hypervisor with its owner, and no part of the owner's reservation.
   static let shared: UInt64 = 1 &<< 62
   /// Count word: a domain that does not own the frame has had it in its page tables, since it was allocated or transferred.
-  static let foreign: UInt64 = 1 &<< 60
+  static let foreign: UInt64 = 1 &<< 59
   /// Count word: the frame holds old data.
   static let dirty: UInt64 = 1 &<< 61
+  /// Count word: the allocation has ended, but others still hold references. The frame counts as its owner's until the last
+  /// is gone: a domain that keeps given-up frames mapped must not get others for them.
+  static let surrendered: UInt64 = 1 &<< 60
 
   /// Hands a range of RAM to the allocator. At boot.
   public mutating func addMemory(start: UInt64, end: UInt64) {
@@ -151,13 +154,18 @@ extension FrameLedger {
   /// left. False if it is not allocated to them.
   public func endAllocation(_ frame: MachineFrame, owner: DomainID) -> Bool {
     guard take(frame, owner: owner) else { return false }
-    let before = words.fetchAnd(countIndex(frame), ~FrameLedger.allocated)
-    if before & FrameLedger.allocated != 0 {
-      accounts.release(owner, 1)
-      drop(frame)
+    defer { drop(frame) }
+    let index = countIndex(frame)
+    var seen = words.load(index)
+    while true {
+      guard seen & FrameLedger.allocated != 0 else { return false }
+      let desired = seen & ~FrameLedger.allocated | FrameLedger.surrendered
+      let found = words.compareExchange(index, expected: seen, desired: desired)
+      if found == seen { break }
+      seen = found
     }
     drop(frame)
-    return before & FrameLedger.allocated != 0
+    return true
   }
 
   /// Moves an allocated frame to another owner, which must be the only use of it: one reference and no type use. False if it
@@ -195,9 +203,16 @@ extension FrameLedger {
 
   /// I6: the count has reached zero; nobody can name the frame any more.
   func lastReferenceDropped(_ frame: MachineFrame) {
+    if words.load(countIndex(frame)) & FrameLedger.surrendered != 0 {
+      // The owner gave it back while it was mapped: whatever still translates to it goes now, not at the next allocation.
+      accounts.release(owner(frame), 1)
+      flushStale(accounts.translating(owner(frame)), since: TLB.clock)
+    }
     words.store(typeIndex(frame), 0)
     words.store(countIndex(frame), FrameLedger.dirty)
-    // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1).
+    // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1). This CPU,
+    // which most likely has one, forgets it at once, so that its guest sees the frame gone.
+    TLB.flushLocal()
     noteFreed(TLB.clock)
     Ref<FrameLedger>.shared[].withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
   }

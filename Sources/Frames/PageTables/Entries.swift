@@ -11,8 +11,8 @@ extension FrameLedger {
 
   /// Takes the references of a level-1 entry and gives the entry as it is to be written.
   ///
-  /// - Throws: `invalid` for reserved bits, frames that are not there or not the owner's, or a writable mapping of a frame in
-  ///   another use; `notPermitted` for device memory without the right; `restart` if a half-validated table is in the way
+  /// - Throws: `invalid` for reserved bits, frames that are not there or not the owner's; `busy` for a writable mapping of a
+  ///   frame in another use; `notPermitted` for device memory without the right; `restart` if a half-validated table is in the way
   ///   (it is then in the teardown queue).
   @inline(__always)
   func admitLevel1(
@@ -40,16 +40,13 @@ extension FrameLedger {
       guard rules.mayMapDevices, !rules.forbidsDevice(frame) else { throw .notPermitted }
       return entry
     }
-    // A caller who names another domain may still map its own frames with the same call.
-    if rules.frameOwner != rules.tableOwner && owner == rules.tableOwner {
-      if entry & PTE.writable != 0 ? takeWritable(frame, owner: owner) : take(frame, owner: owner) { return entry }
-    }
     // A table of the domain's own whose validation stopped half-way must not stand in the way of its owner.
     if owner == rules.tableOwner && type(frame).isPartial && !type(frame).isDying && !type(frame).isActive {
       abandon(frame, &work)
       throw .restart
     }
-    throw .invalid
+    // The frame is theirs, but as a page table or the like it cannot be written.
+    throw owner == rules.frameOwner ? .busy : .invalid
   }
 
   /// Gives up the references of a level-1 entry that is no longer in any table.

@@ -34,7 +34,9 @@ extension FrameLedger {
     // Same frame with the same rights: the references stay as they are.
     let decisive = PTE.frameMask | PTE.present | PTE.writable | PTE.cacheAttributes | PTE.grantMapping | rules.reserved
     if raw & PTE.present != 0 && (old ^ raw) & decisive == 0 {
-      return exchange(table, index, raw | PTE.user, expected, keepAccessedDirty) != nil
+      // A grant mapping's accessed bit tells whether a flush is due when it ends: the guest cannot clear it.
+      let kept = raw & PTE.grantMapping != 0 ? PTE.user | PTE.accessed : PTE.user
+      return exchange(table, index, raw | kept, expected, keepAccessedDirty) != nil
     }
     let entry = try admitLevel1(raw, rules, &work)
     guard let gone = exchange(table, index, entry, expected, keepAccessedDirty) else {

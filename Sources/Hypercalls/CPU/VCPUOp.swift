@@ -82,7 +82,7 @@ extension Hypercall {
     words = try GuestMemory.fetch(address(2), initial: words)
     let frame = MachineFrame(words[0])
     let offset = UInt32(truncatingIfNeeded: words[1])
-    guard offset <= 4096 &- 64, offset & 7 == 0 else { throw .invalid }
+    guard offset <= 4096 &- 64, offset & 7 == 0 else { throw .noSuchDevice }
     guard !other[].hasOwnInfo else { throw .invalid }
     // A vCPU other than the caller's must not be running with the old place while it changes.
     guard other == vcpu || other[].holds.load() & VCPUHold.down != 0 else { throw .invalid }

@@ -8,14 +8,14 @@ import XenABI
 extension Hypercall {
   /// The CPUs on which the vCPUs of a guest's bitmap may have translations.
   ///
-  /// - Throws: `fault` if the bitmap cannot be read.
+  /// - Throws: `invalid` if the bitmap cannot be read.
   func cpus(ofBitmap pointer: LinearAddress) throws(XenError) -> CPUSet {
     let translating = ledger[].accounts.translating(domain[].id)
     var set = CPUSet()
     var index = 0
     while index < domain[].maximumVCPUs {
       // Byte by byte: the bitmap ends where the vCPUs do, perhaps at the end of a page.
-      let byte = try GuestMemory.fetch(pointer + UInt64(index &>> 3), initial: UInt8(0))
+      guard let byte = try? GuestMemory.read(pointer + UInt64(index &>> 3), as: UInt8.self, initial: 0) else { throw .invalid }
       for bit in 0..<8 where byte &>> UInt8(bit) & 1 != 0 {
         guard let vcpu = domain[].vcpu(index: index &+ bit) else { continue }
         let cpu = Int(vcpu[].cpu.load())

@@ -100,6 +100,7 @@ extension Hypercall {
     try domain[].pageTables.withLock { work throws(XenError) in
       defer { noteTeardown(work.isEmpty) }
       try ledger[].use(frame, level: 4, domain.entryRules(), &work, &budget)
+      showMachineToPhysical(frame, true)
       // The new one first: the CPU must not be left on a table that is being taken apart.
       vcpu[].kernelTable = frame
       TLB.noteFlush()
@@ -116,9 +117,22 @@ extension Hypercall {
     var budget = EntryBudget()
     try domain[].pageTables.withLock { work throws(XenError) in
       defer { noteTeardown(work.isEmpty) }
-      if let new { try ledger[].use(new, level: 4, domain.entryRules(), &work, &budget) }
+      if let new {
+        try ledger[].use(new, level: 4, domain.entryRules(), &work, &budget)
+        showMachineToPhysical(new, domain[].assists.load() & VMAssist.strictM2P == 0)
+      }
       vcpu[].userTable = new
       if let old { ledger[].stopUsing(old, &work) }
+    }
+  }
+
+  /// Whether applications see the machine-to-physical table is their kernel's choice (VMASST_TYPE_m2p_strict): its slot in a
+  /// top-level table in use follows it.
+  private func showMachineToPhysical(_ table: MachineFrame, _ isShown: Bool) {
+    let slot = HypervisorSpace.firstSlot
+    let entry = isShown ? Ref<Hypervisor>.shared[].tables.slotEntry(slot) : 0
+    if PhysicalWindow.load(table, word: slot) & PTE.frameMask != entry & PTE.frameMask {
+      PhysicalWindow.store(table, word: slot, entry)
     }
   }
 

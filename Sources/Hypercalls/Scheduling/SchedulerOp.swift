@@ -119,7 +119,7 @@ extension Hypercall {
       life.watchdogs[Int(id) &- 1] = deadline
       return 0
     }
-    guard let result else { throw id > 2 ? .invalid : id == 0 ? .invalid : .exists }
+    guard let result else { throw .invalid }
     if result == UInt32.max { throw .noSpace }
     Watchdogs.update(domain)
     return .done(UInt64(result))

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Text in a span of bytes: comparison with names in the source, splitting, numbers. The names are `String` literals
-// read through `utf8Span`: a literal is constant data and this path allocates nothing (it compiles under -no-
-// allocations).
+// Text in a span of bytes: comparison with names in the source, splitting, numbers. The names are static strings, read byte
+// by byte (see `StaticString.byte` in Machine for why they cannot be strings).
+import Machine
 
 extension Span where Element == UInt8 {
   /// True when the bytes of `range` are exactly `literal`.
-  func equals(_ range: Range<Int>, _ literal: String) -> Bool {
-    range.count == literal.utf8Span.span.count && hasPrefix(range, literal)
+  func equals(_ range: Range<Int>, _ literal: StaticString) -> Bool {
+    range.count == literal.utf8CodeUnitCount && hasPrefix(range, literal)
   }
 
   /// True when the bytes of `range` begin with `literal`.
-  func hasPrefix(_ range: Range<Int>, _ literal: String) -> Bool {
-    let text = literal.utf8Span.span
-    guard text.count <= range.count, range.upperBound <= count else { return false }
-    for index in 0..<text.count where self[range.lowerBound + index] != text[index] { return false }
+  func hasPrefix(_ range: Range<Int>, _ literal: StaticString) -> Bool {
+    let length = literal.utf8CodeUnitCount
+    guard length <= range.count, range.upperBound <= count else { return false }
+    for index in 0..<length where self[range.lowerBound + index] != literal.byte(index) { return false }
     return true
   }
 

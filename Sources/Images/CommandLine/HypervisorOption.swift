@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Machine
 
 // The table of hypervisor options: each one's name, and whether it does anything here. Names and grammar are those of
 // the manual, "Xen Hypervisor Command Line Options" (4.17). An option moves to `effective` with the change that makes
@@ -12,7 +13,7 @@ public enum HypervisorOption: UInt8 {
   case synchronousConsole, tsc, microcode, watchdog, watchdogTimeout, xpti
 
   /// The name before the `=`.
-  public var name: String {
+  public var name: StaticString {
     switch self {
     case .availableMemory: "availmem"
     case .clockSource: "clocksource"
@@ -89,7 +90,7 @@ public enum HypervisorOption: UInt8 {
 }
 
 /// The manual's other options for x86, which are accepted with any value and change nothing. Separated by blanks.
-private let otherOptions =
+private let otherOptions: StaticString =
   """
   acpi acpi_apic_instance acpi_pstate_strict acpi_skip_timer_override acpi_sleep altp2m apic apicv apic_verbosity \
   arat argo asid async-show-all ats badpage bootscrub bootscrub_chunk cet cmci-threshold cmos-rtc-probe \
@@ -116,16 +117,16 @@ extension Span where Element == UInt8 {
   func isOtherOption(_ range: Range<Int>) -> Bool { isWord(range, in: otherOptions) }
 
   /// True when the bytes of `range` are one of the words, separated by blanks, of a list.
-  func isWord(_ range: Range<Int>, in list: String) -> Bool {
-    let words = list.utf8Span.span
+  func isWord(_ range: Range<Int>, in list: StaticString) -> Bool {
+    let total = list.utf8CodeUnitCount
     if range.isEmpty || range.upperBound > count { return false }
     var start = 0
-    while start < words.count {
+    while start < total {
       var end = start
-      while end < words.count, words[end] != UInt8(ascii: " ") { end += 1 }
+      while end < total, list.byte(end) != UInt8(ascii: " ") { end += 1 }
       if end - start == range.count {
         var length = 0
-        while length < range.count, self[range.lowerBound + length] == words[start + length] { length += 1 }
+        while length < range.count, self[range.lowerBound + length] == list.byte(start + length) { length += 1 }
         if length == range.count { return true }
       }
       start = end + 1

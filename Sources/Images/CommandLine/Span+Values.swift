@@ -26,7 +26,7 @@ extension Span where Element == UInt8 {
 
   /// One item of a list of named booleans: `name`, `no-name`, or `name=<boolean>`; nil when it is not this name or not
   /// a boolean.
-  func boolean(_ item: Range<Int>, named name: String) -> Bool? {
+  func boolean(_ item: Range<Int>, named name: StaticString) -> Bool? {
     if equals(item, name) { return true }
     if hasPrefix(item, "no-"), equals((item.lowerBound + 3)..<item.upperBound, name) { return false }
     guard equals(part(of: item, before: UInt8(ascii: "=")), name), let value = part(of: item, after: UInt8(ascii: "="))

@@ -11,6 +11,8 @@ import CMachine
 public struct CPUArea: BitwiseCopyable {
   let table: MachineFrame
   let number: Int
+  // A frame of zeros, shown read-only where there is no GDT page: descriptors there are absent, not addresses that fault.
+  let zeros: MachineFrame
 
   /// The address of the first GDT entry.
   public var gdtBase: UInt64 { HypervisorSpace.cpuArea(number) }
@@ -31,7 +33,13 @@ public struct CPUArea: BitwiseCopyable {
     self.table = table
     self.number = number
     let data = PTE.present | PTE.writable | PTE.noExecute
-    guard let gdt = memory.allocate(frames: 1), let tss = memory.allocate(frames: 1) else { return nil }
+    guard let gdt = memory.allocate(frames: 1), let tss = memory.allocate(frames: 1), let zeros = memory.allocate(frames: 1)
+    else { return nil }
+    self.zeros = zeros
+    PhysicalWindow.clear(zeros)
+    for page in 0..<16 where page != Int(MARTLET_AREA_GDT_OWN) {
+      PhysicalWindow.store(table, word: page, zeros.physical | PTE.present | PTE.noExecute)
+    }
     PhysicalWindow.clear(gdt)
     PhysicalWindow.clear(tss)
     PhysicalWindow.store(table, word: Int(MARTLET_AREA_GDT_OWN), gdt.physical | data)
@@ -105,6 +113,7 @@ public struct CPUArea: BitwiseCopyable {
     /// Has the CPU that runs this, which must be this area's, use it: GDT, task state, IDT, SYSCALL.
     public func load() {
       martlet_lgdt(gdtBase, 0xffff)
+      martlet_reload_segments()
       martlet_ltr(UInt16(MARTLET_TSS))
       martlet_lldt(0)
       _ = martlet_load_ds(0)
@@ -124,9 +133,13 @@ public struct CPUArea: BitwiseCopyable {
   #endif
 
   /// Has GDT page `page` (0 to 13) show `frame`, or nothing. The caller flushes or reloads CR3 before it counts on it.
-  @inlinable public func setGDT(page: Int, _ frame: MachineFrame?) {
+  public func setGDT(page: Int, _ frame: MachineFrame?) {
     precondition(page >= 0 && page < Int(MARTLET_AREA_GDT_OWN))
-    setEntry(page, frame)
+    if let frame {
+      setEntry(page, frame)
+    } else {
+      PhysicalWindow.store(table, word: page, zeros.physical | PTE.present | PTE.noExecute)
+    }
   }
 
   /// Has LDT page `page` (0 to 15) show `frame`, or nothing.

@@ -51,7 +51,8 @@ import CMachine
     public static func prepare<Record: PerCPURecord & ~Copyable>(root: MachineFrame, area: CPUArea, record: Ref<Record>) {
       area.bind(record: record)
       martlet_ap_cr3 = root.physical
-      martlet_ap_stack = area.stackTop
+      // Below the place of a guest's frame.
+      martlet_ap_stack = area.stackTop &- 192
       martlet_fence()
     }
 

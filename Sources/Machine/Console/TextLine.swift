@@ -68,3 +68,15 @@ public struct TextLine: ~Copyable {
     for index in 0..<count { body(bytes[index]) }
   }
 }
+
+extension StaticString {
+  /// One byte of a literal's text, by its place from 0 up to `utf8CodeUnitCount`; zero outside.
+  ///
+  /// A `String` literal of more than 15 bytes cannot be read in the hypervisor: its representation keeps 56 bits of the
+  /// address, and our image lies where all 64 count.
+  @inlinable public func byte(_ index: Int) -> UInt8 {
+    guard index >= 0, index < utf8CodeUnitCount else { return 0 }
+    // SAFETY: 1. A static string's bytes live for ever; 2. the index was checked.
+    return unsafe utf8Start[index]
+  }
+}

@@ -32,6 +32,8 @@ public enum LockRank: UInt8, Comparable {
   case eventQueue = 110
   /// Console input and output, taken anywhere.
   case console = 120
+  /// Device accesses of two steps: the PCI configuration ports, the window onto device pages. Innermost.
+  case deviceAccess = 130
 
   @inlinable public static func < (a: LockRank, b: LockRank) -> Bool { a.rawValue < b.rawValue }
 }

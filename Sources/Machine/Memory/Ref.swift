@@ -51,6 +51,7 @@ public enum AnchorSlot: Int {
   case console = 3
   case testing = 4
   case interruptRouting = 5
+  case machineMemory = 6
 }
 
 /// A type of which one record exists, found without being passed around.

@@ -82,10 +82,12 @@ public struct PagedTable<Element: BitwiseCopyable>: ~Copyable {
     }
   }
 
-  @usableFromInline
+  @usableFromInline @inline(__always)
   func slot(_ index: Int) -> UnsafeMutablePointer<Element> {
     precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
-    let (page, slot) = index.quotientAndRemainder(dividingBy: Self.perFrame)
-    return unsafe address(MachineFrame(PhysicalWindow.load(directory, word: page) &- 1), slot)
+    // Without a sign, so that a division by a power of two is a shift.
+    let (page, slot) = UInt(bitPattern: index).quotientAndRemainder(dividingBy: UInt(bitPattern: Self.perFrame))
+    let frame = MachineFrame(PhysicalWindow.load(directory, word: Int(bitPattern: page)) &- 1)
+    return unsafe address(frame, Int(bitPattern: slot))
   }
 }

@@ -11,6 +11,8 @@
     /// One simulated machine exists at a time in a process: tests take turns (see `World` in Tests/Support).
     public static func start(frames: UInt64) -> Bool {
       guard martlet_simulation_start(frames) else { return false }
+      for cpu in 0..<CPUs.limit { CPUs.setOnline(cpu, false) }
+      CPUs.setStarted(1)
       becomeCPU(0)
       return true
     }

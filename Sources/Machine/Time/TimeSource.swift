@@ -28,7 +28,7 @@ public struct TickScale: BitwiseCopyable {
       shift &+= 1
     }
     // rate is now in (10^9, 2*10^9]: the quotient is below 2^32.
-    let (quotient, _) = rate.dividingFullWidth((1_000_000_000 &>> 32, UInt64(1_000_000_000) &<< 32))
+    let quotient = martlet_divide(1_000_000_000 &>> 32, 1_000_000_000 &<< 32, rate)
     multiplier = UInt32(truncatingIfNeeded: quotient)
     self.shift = shift
   }
@@ -61,7 +61,7 @@ public struct SystemClock: BitwiseCopyable {
 
   static func scaled(_ hertz: UInt64) -> UInt64 {
     let product = hertz.multipliedFullWidth(by: 1 &<< 32)
-    return product.high < 1_000_000_000 ? UInt64(1_000_000_000).dividingFullWidth((product.high, product.low)).quotient : 0
+    return product.high < 1_000_000_000 ? martlet_divide(product.high, product.low, 1_000_000_000) : 0
   }
 
   /// Nanoseconds since boot.
@@ -150,7 +150,7 @@ public struct SystemClock: BitwiseCopyable {
 
     func perSecond(_ ticks: UInt64, _ nanoseconds: UInt64) -> UInt64 {
       let product = ticks.multipliedFullWidth(by: 1_000_000_000)
-      return product.high < nanoseconds ? nanoseconds.dividingFullWidth((product.high, product.low)).quotient : 0
+      return product.high < nanoseconds ? martlet_divide(product.high, product.low, nanoseconds) : 0
     }
   }
 #endif

@@ -41,8 +41,11 @@ enum Sample: String, CaseIterable, Sendable {
 
   /// Words of uneven frequency.
   private static func text(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
-    let words = (0..<400).map { _ in (0..<Int.random(in: 1...9, using: &random)).map { _ in
-      UInt8.random(in: 97...122, using: &random) } }
+    let words = (0..<400).map { _ in
+      (0..<Int.random(in: 1...9, using: &random)).map { _ in
+        UInt8.random(in: 97...122, using: &random)
+      }
+    }
     var bytes: [UInt8] = []
     while bytes.count < count {
       let index = Int.random(in: 0..<20, using: &random) * Int.random(in: 0..<20, using: &random)

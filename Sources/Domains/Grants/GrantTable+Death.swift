@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of a domain that grants to others, and of one that has mapped grants of others, in whatever order they end.
+import Frames
+import Machine
+import XenABI
+
+extension GrantTable {
+  /// Ends all that a dying domain has mapped of others. To be called again until it says that it has finished.
+  ///
+  /// The domain's vCPUs never run again, and no CPU has its page tables loaded: its page-table entries that show granted
+  /// frames do not count any more (G5). They can therefore be taken apart before or after this.
+  ///
+  /// - Parameter limit: How many handles to look at in this call.
+  /// - Returns: Whether nothing is left.
+  public static func releaseMappings(of domain: Ref<Domain>, atMost limit: Int) -> Bool {
+    let isFirst = domain[].grants.withLock { table in
+      defer { table.isDying = true }
+      return !table.isDying
+    }
+    // What some CPU may still have cached of its address space goes before the frames do.
+    if isFirst { TLB.flush(ledger[].accounts.translating(domain[].id)) }
+    var left = limit
+    while left > 0 {
+      left &-= 1
+      var finished = false
+      let entry: MaptrackEntry? = domain[].grants.withLock { table in
+        guard table.maptrack.inUse > 0 else {
+          finished = true
+          return nil
+        }
+        if table.releaseCursor >= table.maptrack.count { table.releaseCursor = 0 }
+        let handle = table.releaseCursor
+        table.releaseCursor &+= 1
+        guard let entry = table.maptrack.mapping(handle) else { return nil }
+        table.maptrack.free(UInt32(truncatingIfNeeded: handle))
+        return entry
+      }
+      if finished { return true }
+      // A granter that has died meanwhile is still there, because it is pinned (G6).
+      guard let entry, let granter = Hypervisor.domain(entry.granter) else { continue }
+      granter[].grants.withLock { table in table.unpin(entry.reference, GrantPins(entry.flags)) }
+    }
+    return domain[].grants.withLock { table in table.maptrack.inUse == 0 }
+  }
+
+  /// Gives back all memory of a dying domain's table. The frames shared with the guest go when it, or whoever else has mapped
+  /// them, has dropped them.
+  ///
+  /// - Returns: Whether everything is gone. False while other domains still use its grants or it still has mappings of its own
+  ///   (`releaseMappings`): to be called again later, and until then the domain's number and record must not be used again
+  ///   (G6).
+  public mutating func tearDown() -> Bool {
+    isDying = true
+    while frameCount > 0 {
+      frameCount &-= 1
+      ledger[].endSharing(sharedFrame(frameCount))
+    }
+    while statusFrameCount > 0 {
+      statusFrameCount &-= 1
+      ledger[].endSharing(statusFrame(statusFrameCount))
+    }
+    guard entriesInUse == 0, maptrack.inUse == 0 else { return false }
+    freeStorage()
+    return true
+  }
+}

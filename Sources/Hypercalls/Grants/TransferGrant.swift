@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Giving frames away: GNTTABOP_transfer.
+import Domains
+import Frames
+import Machine
+import XenABI
+
+/// GNTTABOP_transfer: gives frames of the caller's to domains that have said, by an entry of their tables, that they take one.
+///
+/// As the header states, the frame is lost to the caller whatever the status, except with `badPage`.
+///
+/// Status per entry: `badPage` (not the caller's, or in use otherwise), `badDomain`, `badReference`, `addressTooBig`,
+/// `generalError` (the receiver may not have more memory).
+///
+/// - Throws: as `GrantBatch.run`.
+func transferFrames(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
+  let giver = call.domain
+  return try GrantBatch.run(&call, initial: TransferEntry.zero) { entry in
+    let frame = MachineFrame(UInt64(entry.mfn))
+    let own = giver[].id
+    guard PhysicalWindow.contains(frame), ledger[].owner(frame) == own, ledger[].isAllocated(frame),
+      ledger[].count(frame) == 1, ledger[].type(frame).count == 0, !ledger[].type(frame).isPartial
+    else { return .badPage }
+    do throws(GrantStatus) {
+      guard let taker = Hypervisor.domain(DomainID(entry.domid)) else { throw .badDomain }
+      let reference = GrantReference(entry.ref)
+      try taker[].grants.withLock { table throws(GrantStatus) in try table.receive(frame, from: own, by: reference) }
+      return .okay
+    } catch {
+      // Not if it has become the receiver's, or another vCPU has been faster.
+      if ledger[].endAllocation(frame, owner: own) {
+        Ref<Hypervisor>.shared[].machineToPhysical.store(frame, MachineToPhysical.invalid)
+      }
+      return error
+    }
+  }
+}

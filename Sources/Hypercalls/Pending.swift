@@ -1,7 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-import XenABI
-func memoryOp(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome { throw .notImplemented }
-func physdevOp(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome { throw .notImplemented }
-func physdevOpCompat(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome { throw .notImplemented }
-func platformOp(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome { throw .notImplemented }
-func grantTableOp(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome { throw .notImplemented }
