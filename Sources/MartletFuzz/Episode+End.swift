@@ -25,7 +25,7 @@ extension Episode {
     if isWide { return }
     for number in 0..<FuzzMachine.frames {
       let frame = MachineFrame(number)
-      for guest in guests where ledger[].owner(frame) == DomainID(guest.id) && frame != guest.domain[].sharedInfo {
+      for guest in guests where ledger[].owner(frame) == DomainID(guest.id) && !ledger[].isShared(frame) {
         throw Finding(step: step, what: "frame \(number) was not freed: \(ledger[].count(frame)) references are left")
       }
     }

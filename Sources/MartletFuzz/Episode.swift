@@ -127,9 +127,11 @@ final class Episode {
   private func tallyHeld() {
     let held = machine.held
     held.clear()
-    held.add(machine.watchman[].domain[].sharedInfo, references: 1, uses: 1)
+    // What the hypervisor shares with a domain, its own page and the frames of its grant table, it holds all the time.
+    for number in 0..<FuzzMachine.frames where ledger[].isShared(MachineFrame(number)) {
+      if ledger[].owner(MachineFrame(number)).isOrdinary { held.add(MachineFrame(number), references: 1, uses: 1) }
+    }
     for guest in guests {
-      held.add(guest.domain[].sharedInfo, references: 1, uses: 1)
       for vcpu in guest.vcpus {
         if let table = vcpu[].kernelTable { held.add(table, references: 1, uses: 1) }
         if let table = vcpu[].userTable { held.add(table, references: 1, uses: 1) }
