@@ -82,6 +82,8 @@ final class FuzzMachine {
     let waiting = FuzzMachine.makeDomain(9, vcpus: 1, isPrivileged: false)
     guard let vcpu = waiting[].vcpu(index: 0) else { preconditionFailure("no vCPU") }
     watchman = vcpu
+    // Nobody finds it, so nobody can shut it down.
+    Ref<Hypervisor>.shared[].domains.set(waiting[].id, nil)
     vcpu[].holds.fetchAnd(~VCPUHold.down)
     Scheduler.settle(vcpu)
   }

@@ -80,7 +80,7 @@ enum Fuzzer {
     }
     guard status > 1 else { return status }
     guard let last else { return 1 }
-    say("seed \(last.seed): the hypervisor's code trapped (signal or status \(status))")
+    say("seed \(last.seed): the hypervisor's code " + (status == SIGTERM ? "does not come back" : "trapped (signal \(status))"))
     var told = ""
     _ = child(["--steps", "\(last.length)", "--seed", "\(last.seed)", "--trace"]) { told = $0 }
     say("the last step that came to its end: \(told)")
@@ -88,12 +88,21 @@ enum Fuzzer {
     return 1
   }
 
+  /// Seconds without a sign of life after which the child is ended.
+  private static let patience = 30.0
+
   /// Runs this program as a child; gives its status, or the number of the signal that ended it.
   private static func child(_ arguments: [String], _ line: (String) -> Void) -> Int32 {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = ["--child"] + arguments
     let pipe = Pipe()
+    // An episode takes well under a second: one that does not end has found an endless loop.
+    let watchdog = DispatchSource.makeTimerSource()
+    watchdog.setEventHandler { process.terminate() }
+    defer { watchdog.cancel() }
+    watchdog.schedule(deadline: .now() + patience)
+    watchdog.resume()
     process.standardOutput = pipe
     do { try process.run() } catch {
       say("cannot start the child process: \(error)")
@@ -103,6 +112,7 @@ enum Fuzzer {
     while true {
       let more = pipe.fileHandleForReading.availableData
       if more.isEmpty { break }
+      watchdog.schedule(deadline: .now() + patience)
       rest.append(more)
       while let end = rest.firstIndex(of: 10) {
         line(String(decoding: rest[rest.startIndex..<end], as: UTF8.self))
