@@ -26,6 +26,9 @@ enum Domain0Setup {
     let own = UInt64(64 &+ 8 &* 32)
     guard free &+ later > own &+ 4096 else { BootFailure.stop("not enough memory for Domain 0; give the machine more") }
     let available = (free &+ later &- own) &<< 12
+    if let wanted = options.domain0Memory.initial, !wanted.isNegative, wanted.percent == 0, wanted.bytes > total {
+      BootFailure.stop("dom0_mem asks for more memory than the machine has; lower it")
+    }
     let memoryPlan = options.domain0Memory.resolve(available: available, total: total)
     guard memoryPlan.initial <= available else {
       BootFailure.stop("dom0_mem asks for more memory than there is; lower it")

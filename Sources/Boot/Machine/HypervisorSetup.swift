@@ -34,6 +34,7 @@ enum HypervisorSetup {
     guard let area = CPUArea(number: 0, tables: tables, memory: &memory) else { outOfMemory() }
     Registers.setPageTable(tables.root)
     PhysicalWindow.open(base: HypervisorSpace.window, frames: frames)
+    memory.reach = frames
     fill(m2p, m2pFrames)
     makeLedger(map, frames, m2p, m2pFrames, &memory)
     Startup.configureCPU(smep: options.smep, smap: options.smap)

@@ -95,6 +95,12 @@ MARTLET_INLINE void martlet_lgdt(uint64_t base, uint16_t limit) {
   struct martlet_table_register r = {limit, base};
   __asm__ volatile("lgdt %0" ::"m"(r));
 }
+// Loads CS and SS from the descriptor table in force: the ones of the table before may not be in it.
+MARTLET_INLINE void martlet_reload_segments(void) {
+  uint64_t scratch;
+  __asm__ volatile("leaq 1f(%%rip), %0\n\tpushq %1\n\tpushq %0\n\tlretq\n1:\tmovl %2, %%ss"
+                   : "=&r"(scratch) : "i"(MARTLET_CS), "r"(MARTLET_DS) : "memory");
+}
 MARTLET_INLINE void martlet_lidt(uint64_t base, uint16_t limit) {
   struct martlet_table_register r = {limit, base};
   __asm__ volatile("lidt %0" ::"m"(r));

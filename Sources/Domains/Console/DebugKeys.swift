@@ -13,6 +13,13 @@ public enum DebugKeys {
 
   /// Does what a key asks for. On the CPU that took it.
   public static func press(_ key: UInt8) {
+    if key > 32 && key < 127 {
+      Log.write(.error) {
+        $0.put("'")
+        $0.put(byte: key)
+        $0.put("' pressed")
+      }
+    }
     switch key {
     case entered: say("input goes to Martlet ('h' for help; CTRL-a three times to go back to Domain 0)")
     case left: say("input goes to Domain 0 (CTRL-a three times for Martlet)")
@@ -47,7 +54,7 @@ public enum DebugKeys {
   /// A failed check of ours, as a bug would cause it.
   @inline(never)
   private static func crash() -> Never {
-    say("'C' pressed: crashing the hypervisor")
+    say("crashing the hypervisor")
     preconditionFailure("asked for by a debug key")
   }
 

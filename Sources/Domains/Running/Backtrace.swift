@@ -10,9 +10,9 @@ public enum Backtrace {
     line(rip, of: rip)
     var walk = StackWalk(framePointer: rbp)
     for _ in 0..<limit {
-      guard let address = walk.next(), address != 0 else { break }
+      guard let caller = walk.next(), caller.address != 0 else { break }
       // A call that does not return may be its function's last instruction: the name is the call's, not what follows it.
-      line(address, of: address &- 1)
+      line(caller.address, of: caller.isReturn ? caller.address &- 1 : caller.address)
     }
   }
 

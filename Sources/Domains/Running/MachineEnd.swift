@@ -9,16 +9,16 @@ public enum MachineEnd {
   public static func domain0ShutDown(reason: UInt32) {
     switch reason {
     case ShutdownReason.powerOff:
-      Log.write(.error, "Domain 0 halted: halting machine")
+      Log.write(.error, "Hardware Dom0 halted: halting machine")
       halt()
     case ShutdownReason.crash:
-      Log.write(.error, "Domain 0 crashed")
+      Log.write(.error, "Hardware Dom0 crashed")
       end()
     case ShutdownReason.watchdog:
-      Log.write(.error, "Domain 0's watchdog has run out")
+      Log.write(.error, "Hardware Dom0 watchdog timed out")
       end()
     default:
-      Log.write(.error, "Domain 0 shut down: rebooting machine")
+      Log.write(.error, "Hardware Dom0 shutdown: rebooting machine")
       reboot()
     }
   }
@@ -52,18 +52,25 @@ public enum MachineEnd {
     if Ref<Hypervisor>.isPublished, Ref<Hypervisor>.shared[].policy.resetPort != 0 {
       Ports.out8(Ref<Hypervisor>.shared[].policy.resetPort, Ref<Hypervisor>.shared[].policy.resetValue)
     }
+    waitForReset()
     Ports.out8(0xcf9, 2)
     Ports.out8(0xcf9, 6)
+    waitForReset()
     var patience = 100_000
     while Ports.in8(0x64) & 2 != 0 && patience > 0 { patience &-= 1 }
     Ports.out8(0x64, 0xfe)
+    waitForReset()
     #if !os(Linux)
-      patience = 10_000_000
-      while patience > 0 { patience &-= 1 }
       Startup.tripleFault()
     #else
       Registers.stop()
     #endif
+  }
+
+  /// Gives a reset that has been asked for the time to come.
+  private static func waitForReset() {
+    // Each read of a port takes about a microsecond on real machines, whatever the CPU's speed.
+    for _ in 0..<200_000 { _ = Ports.in8(0x80) }
   }
 }
 

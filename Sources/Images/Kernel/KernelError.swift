@@ -63,7 +63,7 @@ public enum KernelError: Error {
     case .tooShort:
       "the Domain 0 kernel is shorter than any kernel; check the first module's file"
     case .notAKernel:
-      "the first module is no kernel (neither bzImage nor ELF); put the kernel first, the initrd second"
+      "the first module is not a kernel (neither bzImage nor ELF); put the kernel first, the initrd second"
     case .oldBzImage:
       "the kernel's boot protocol is older than 2.08; use Linux 2.6.26 or newer"
     case .truncatedBzImage:

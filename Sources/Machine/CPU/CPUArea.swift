@@ -113,6 +113,7 @@ public struct CPUArea: BitwiseCopyable {
     /// Has the CPU that runs this, which must be this area's, use it: GDT, task state, IDT, SYSCALL.
     public func load() {
       martlet_lgdt(gdtBase, 0xffff)
+      martlet_reload_segments()
       martlet_ltr(UInt16(MARTLET_TSS))
       martlet_lldt(0)
       _ = martlet_load_ds(0)

@@ -41,7 +41,8 @@ public struct CPUFeatures: BitwiseCopyable {
       let seven = martlet_cpuid(7, 0)
       f.fsgsbase = seven.ebx & 1 != 0
       f.smep = seven.ebx & (1 &<< 7) != 0
-      f.smap = seven.ebx & (1 &<< 20) != 0
+      // QEMU's emulation (version 7.2) gets SMAP wrong for guest kernels in ring 3: leave it alone there.
+      f.smap = seven.ebx & (1 &<< 20) != 0 && !isEmulatedByQEMU
       f.umip = seven.ecx & (1 &<< 2) != 0
     }
     let extended = martlet_cpuid(0x8000_0000, 0).eax
@@ -58,6 +59,13 @@ public struct CPUFeatures: BitwiseCopyable {
       }
     }
     return f
+  }
+
+  /// Whether the CPU is QEMU's emulation: hypervisor leaf "TCGTCGTCGTCG".
+  static var isEmulatedByQEMU: Bool {
+    guard martlet_cpuid(1, 0).ecx &>> 31 != 0 else { return false }
+    let leaf = martlet_cpuid(0x4000_0000, 0)
+    return leaf.ebx == 0x5447_4354 && leaf.ecx == 0x4354_4743 && leaf.edx == 0x4743_5447
   }
 
   /// Makes this the answer of `current`.

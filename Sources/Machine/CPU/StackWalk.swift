@@ -3,6 +3,13 @@
 // word is read from an address that is known to be mapped.
 import CMachine
 
+/// One line of a backtrace.
+public struct Caller: BitwiseCopyable {
+  public let address: UInt64
+  /// Whether it is where a call returns to; if not, it is the instruction that a trap has interrupted.
+  public let isReturn: Bool
+}
+
 /// A walk from callee to caller.
 public struct StackWalk {
   var pointer: UInt64
@@ -36,11 +43,11 @@ public struct StackWalk {
 
   /// The next return address; nil at the end, or where the chain leaves the stacks. Where a trap has interrupted the
   /// hypervisor itself, the interrupted instruction's address comes next.
-  public mutating func next() -> UInt64? {
+  public mutating func next() -> Caller? {
     if interrupted != 0 {
       let address = interrupted
       interrupted = 0
-      return address
+      return Caller(address: address, isReturn: false)
     }
     guard StackWalk.isOnStack(pointer) else { return nil }
     #if os(Linux)
@@ -51,11 +58,11 @@ public struct StackWalk {
       let (up, address) = unsafe (words[0], words[1])
       if up == 0 {
         followTrap()
-        return address
+        return Caller(address: address, isReturn: true)
       }
       // A chain that does not go up would go on for ever.
       pointer = up > pointer ? up : 0
-      return address
+      return Caller(address: address, isReturn: true)
     #endif
   }
 

@@ -8,6 +8,9 @@ public struct BootMemory: ~Copyable {
   var ends = InlineArray<128, UInt64>(repeating: 0)
   /// How many ranges there are.
   public private(set) var count = 0
+  /// Frames from this one on are not given out: boot's page tables show only the first 4 GiB, until the lasting ones are in
+  /// place.
+  public var reach: UInt64 = 1 &<< 20
 
   public init() {}
 
@@ -68,7 +71,7 @@ public struct BootMemory: ~Copyable {
     var index = count
     while index > 0 {
       index &-= 1
-      let end = min(ends[index], limit)
+      let end = min(ends[index], limit, reach)
       guard end >= frames, end > starts[index] else { continue }
       let start = (end &- frames) & ~(alignment &- 1)
       guard start >= starts[index] else { continue }
