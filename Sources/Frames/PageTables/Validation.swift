@@ -45,7 +45,7 @@ extension FrameLedger {
     var seen = words.load(index)
     while true {
       let word = TypeWord(seen)
-      guard word.type == .pageTable(level), word.isValidated, word.count < FrameLedger.countLimit else { return false }
+      guard word.isTable(level: level), word.isValidated, word.count < FrameLedger.countLimit else { return false }
       let found = words.compareExchange(index, expected: seen, desired: seen &+ 1)
       if found == seen { return true }
       seen = found
@@ -133,8 +133,11 @@ extension FrameLedger {
     var index = progress(table)
     if index == 0 && budget.left < 512 { throw .restart }
     budget.left &-= 512 &- index
-    while index < 512 {
+    while true {
+      index = PhysicalWindow.firstWord(table, from: index, to: 512, with: PTE.present)
+      if index == 512 { break }
       let raw = PhysicalWindow.load(table, word: index)
+      // The guest cannot change it any more, but let nothing hang on that here.
       if raw & PTE.present != 0 {
         do {
           let entry = try admitLevel1(raw, rules, &work)
@@ -161,7 +164,9 @@ extension FrameLedger {
   ) throws(XenError) -> MachineFrame? {
     var index = progress(table)
     if level == 4 && index == 0 { installHypervisorSlots(table, rules) }
-    while index < 512 {
+    while true {
+      index = PhysicalWindow.firstWord(table, from: index, to: 512, with: PTE.present)
+      if index == 512 { break }
       if isHypervisorSlot(level, index) {
         index = HypervisorSpace.endSlot
         continue

@@ -22,9 +22,8 @@ extension Hypercall {
     var budget = PreemptionBudget()
     while left > 0 {
       do {
-        var words = InlineArray<3, UInt64>(repeating: 0)
-        words = try GuestMemory.fetch(request, initial: words)
-        try extended(UInt32(truncatingIfNeeded: words[0]), words[1], words[2], target)
+        let words = try GuestMemory.fetchWords3(request)
+        try extended(UInt32(truncatingIfNeeded: words.w0), words.w1, words.w2, target)
       } catch {
         failure = error
         break

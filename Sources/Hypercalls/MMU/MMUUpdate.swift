@@ -24,9 +24,8 @@ extension Hypercall {
     var budget = PreemptionBudget()
     while left > 0 {
       do {
-        var words = InlineArray<2, UInt64>(repeating: 0)
-        words = try GuestMemory.fetch(request, initial: words)
-        try one(words[0], words[1], target)
+        let words = try GuestMemory.fetchWords2(request)
+        try one(words.w0, words.w1, target)
       } catch {
         failure = error
         break
