@@ -134,7 +134,7 @@ extension FrameLedger {
     if index == 0 && budget.left < 512 { throw .restart }
     budget.left &-= 512 &- index
     while true {
-      index = PhysicalWindow.firstWord(table, from: index, to: 512, with: PTE.present)
+      index = PhysicalWindow.firstWord(table, from: index, with: PTE.present)
       if index == 512 { break }
       let raw = PhysicalWindow.load(table, word: index)
       // The guest cannot change it any more, but let nothing hang on that here.
@@ -165,7 +165,7 @@ extension FrameLedger {
     var index = progress(table)
     if level == 4 && index == 0 { installHypervisorSlots(table, rules) }
     while true {
-      index = PhysicalWindow.firstWord(table, from: index, to: 512, with: PTE.present)
+      index = PhysicalWindow.firstWord(table, from: index, with: PTE.present)
       if index == 512 { break }
       if isHypervisorSlot(level, index) {
         index = HypervisorSpace.endSlot

@@ -46,7 +46,7 @@ extension Hypercall {
     return .success
   }
 
-  private func extended(_ command: UInt32, _ first: UInt64, _ second: UInt64, _ target: PageTableTarget) throws(XenError) {
+  private mutating func extended(_ command: UInt32, _ first: UInt64, _ second: UInt64, _ target: PageTableTarget) throws(XenError) {
     let frame = MachineFrame(first)
     switch command {
     case 0...3:  // MMUEXT_PIN_L1_TABLE to _L4_
@@ -92,7 +92,7 @@ extension Hypercall {
   }
 
   /// MMUEXT_NEW_BASEPTR: kernel mode's top-level table.
-  private func newBasePointer(_ frame: MachineFrame) throws(XenError) {
+  private mutating func newBasePointer(_ frame: MachineFrame) throws(XenError) {
     let old = vcpu[].kernelTable
     if old == frame { return TLB.flushLocal() }
     var budget = EntryBudget()
@@ -109,7 +109,7 @@ extension Hypercall {
   }
 
   /// MMUEXT_NEW_USER_BASEPTR: user mode's top-level table; zero for none.
-  private func newUserBasePointer(_ frame: MachineFrame) throws(XenError) {
+  private mutating func newUserBasePointer(_ frame: MachineFrame) throws(XenError) {
     let old = vcpu[].userTable
     let new: MachineFrame? = frame.number == 0 ? nil : frame
     if old == new { return }
@@ -136,7 +136,7 @@ extension Hypercall {
   }
 
   /// MMUEXT_SET_LDT: address and number of descriptors.
-  private func setLDT(_ base: UInt64, _ entries: UInt64) throws(XenError) {
+  private mutating func setLDT(_ base: UInt64, _ entries: UInt64) throws(XenError) {
     guard entries <= 8192, base & 0xfff == 0 || entries == 0, LinearAddress(base).isCanonical,
       !LinearAddress(base).isHypervisor
     else { throw .invalid }

@@ -145,42 +145,6 @@ public enum PhysicalWindow {
     unsafe martlet_exchange8(address(frame, offset), value)
   }
 
-  /// The first word of a frame from `start` on, and before `end`, in which one of `bits` is set; `end` if there is none.
-  /// (0 <= start <= end <= 512.)
-  @inlinable @inline(__always)
-  public static func firstWord(_ frame: MachineFrame, from start: Int, to end: Int, with bits: UInt64) -> Int {
-    precondition(start >= 0 && start <= end && end <= 512)
-    // SAFETY: 1. `address` checks the frame, the line above the indices.
-    let words = unsafe address(frame, 0).assumingMemoryBound(to: UInt64.self)
-    var index = start
-    // Four at a time: tables are mostly empty.
-    while index &+ 4 <= end {
-      let any = unsafe martlet_load64(words + index) | martlet_load64(words + (index &+ 1))
-        | martlet_load64(words + (index &+ 2)) | martlet_load64(words + (index &+ 3))
-      if any & bits != 0 { break }
-      index &+= 4
-    }
-    while index < end, unsafe martlet_load64(words + index) & bits == 0 { index &+= 1 }
-    return index
-  }
-
-  /// The last word of a frame before `end` in which one of `bits` is set, plus one; 0 if there is none. (0 <= end <= 512.)
-  @inlinable @inline(__always)
-  public static func lastWord(_ frame: MachineFrame, before end: Int, with bits: UInt64) -> Int {
-    precondition(end >= 0 && end <= 512)
-    // SAFETY: as in firstWord.
-    let words = unsafe address(frame, 0).assumingMemoryBound(to: UInt64.self)
-    var index = end
-    while index >= 4 {
-      let any = unsafe martlet_load64(words + (index &- 1)) | martlet_load64(words + (index &- 2))
-        | martlet_load64(words + (index &- 3)) | martlet_load64(words + (index &- 4))
-      if any & bits != 0 { break }
-      index &-= 4
-    }
-    while index > 0, unsafe martlet_load64(words + (index &- 1)) & bits == 0 { index &-= 1 }
-    return index
-  }
-
   /// Fills a whole frame with zeros.
   public static func clear(_ frame: MachineFrame) {
     // SAFETY: 1. A whole frame, checked by `address`.
