@@ -72,6 +72,7 @@ extension Ref where T == VCPU {
     else { return false }
     guard Registers.setXCR0(value) else { return false }
     self[].xcr0 = value
+    Ref<PhysicalCPU>.current[].xcr0 = value
     return true
   }
 

@@ -47,7 +47,9 @@ public struct PCIConfigurationPorts: ~Copyable {
   #if os(Linux)
     private func simulated(_ address: UInt32) -> MachineFrame? {
       // SAFETY: 1. This thread's own words.
-      guard martlet_simulated.pci_frame != 0, martlet_simulated.pci_function == UInt64(address & 0xffff_ff00) else { return nil }
+      guard martlet_simulated.pci_frame != 0, martlet_simulated.pci_function == UInt64(address & 0xffff_ff00) else {
+        return nil
+      }
       return MachineFrame(martlet_simulated.pci_frame)
     }
   #endif
