@@ -50,6 +50,7 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   /// The timers of vCPUs that set them while they ran here.
   public var timers: Lock<TimerQueue>
 
+  /// A CPU that has run nobody yet.
   public init(number: Int, area: CPUArea, timers: consuming TimerQueue) {
     self.number = number
     acpiID = UInt32(truncatingIfNeeded: number)

@@ -11,9 +11,11 @@ import XenABI
 extension TypeWord {
   /// A partial table that is being taken apart.
   public static let dying: UInt64 = 1 &<< 56
+  /// Whether it is being taken apart.
   @inlinable public var isDying: Bool { raw & TypeWord.dying != 0 }
   /// A partial table that the operation at work right now is validating: an entry below it that wants it otherwise is bad.
   public static let active: UInt64 = 1 &<< 55
+  /// Whether the operation at work is validating it.
   @inlinable public var isActive: Bool { raw & TypeWord.active != 0 }
 }
 
