@@ -63,7 +63,7 @@ extension Ref where T == VCPU {
   /// Hands a page fault to the guest kernel, with its address in `vcpu_info`.
   @inline(__always)
   public func injectPageFault(address: UInt64, errorCode: UInt32, _ frame: Ref<TrapFrame>) {
-    self[].info.setCR2(address)
+    self[].info.cr2 = address
     // The CPU always says "user"; the guest wants to know of its own two modes. Protection keys and the like are not offered.
     let code = self[].isKernelMode ? errorCode & 0x1b : errorCode & 0x1b | 4
     inject(ExceptionVector.pageFault, errorCode: code, frame)

@@ -80,6 +80,16 @@ extension GuestMemory {
   public static func fetch<T: BitwiseCopyable>(_ from: LinearAddress, initial: T) throws(XenError) -> T {
     do { return try read(from, as: T.self, initial: initial) } catch { throw .fault }
   }
+  /// As `readWords2`, with the error that hypercalls give.
+  @inline(__always)
+  static func fetchWords2(_ from: LinearAddress) throws(XenError) -> GuestWords2 {
+    do { return try readWords2(from) } catch { throw .fault }
+  }
+  /// As `readWords3`, with the error that hypercalls give.
+  @inline(__always)
+  static func fetchWords3(_ from: LinearAddress) throws(XenError) -> GuestWords3 {
+    do { return try readWords3(from) } catch { throw .fault }
+  }
   /// As `write`, with the error that hypercalls give.
   public static func put<T: BitwiseCopyable>(_ to: LinearAddress, _ value: T) throws(XenError) {
     do { try write(to, value) } catch { throw .fault }

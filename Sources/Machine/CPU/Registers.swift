@@ -133,6 +133,8 @@ public enum Registers {
   public static func waitForInterrupt() { martlet_sti_hlt_cli() }
   /// Lets pending interrupts in.
   public static func allowInterrupts() { martlet_sti_nop_cli() }
+  /// One turn of a loop that waits for something outside this CPU.
+  public static func pause() { martlet_pause() }
   /// Stops this CPU for good (an NMI or reset ends it).
   public static func stop() -> Never {
     while true {

@@ -82,6 +82,12 @@ public struct BootMemory: ~Copyable {
     return nil
   }
 
+  /// Whether all frames of a range are free.
+  public func isFree(start: UInt64, end: UInt64) -> Bool {
+    for index in 0..<count where starts[index] <= start && end <= ends[index] { return true }
+    return false
+  }
+
   /// How many frames are free.
   public var total: UInt64 {
     var sum: UInt64 = 0
