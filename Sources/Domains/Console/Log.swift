@@ -46,7 +46,7 @@ public struct Console: ~Copyable, Anchored {
 
 /// What the console's lock protects.
 public struct ConsoleRing: ~Copyable {
-  /// How many bytes have ever been put in, and from where a reader that clears starts.
+  /// How many bytes have ever been put in.
   public var produced: UInt64 = 0
   /// From where a reader that clears starts.
   public var cleared: UInt64 = 0
