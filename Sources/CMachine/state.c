@@ -17,7 +17,9 @@ uint8_t martlet_idt[4096] __attribute__((aligned(4096)));
 
 void *memset(void *to, int value, size_t count) {
   void *d = to;
-  __asm__ volatile("rep stosb" : "+D"(d), "+c"(count) : "a"(value) : "memory");
+  size_t words = count >> 3, tail = count & 7;
+  uint64_t pattern = (uint8_t)value * 0x0101010101010101ull;
+  __asm__ volatile("rep stosq\n\tmov %3, %%rcx\n\trep stosb" : "+D"(d), "+c"(words) : "a"(pattern), "r"(tail) : "memory");
   return to;
 }
 void *memcpy(void *restrict to, const void *restrict from, size_t count) {

@@ -12,6 +12,17 @@ public enum GuestExit {
   @inline(__always)
   public static func prepare(_ frame: Ref<TrapFrame>) {
     let cpu = Ref<PhysicalCPU>.current
+    // Nearly always there is nothing to do, and this is all that is looked at.
+    if cpu[].work.load() == 0, let vcpu = cpu[].vcpu, !vcpu[].info.isPending, vcpu[].pending.load() == 0,
+      !cpu[].needsFailsafe
+    {
+      return
+    }
+    attend(cpu, frame)
+  }
+
+  @inline(never)
+  private static func attend(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     while true {
       if cpu[].work.load() != 0 { doWork(cpu, frame) }
       guard let vcpu = cpu[].vcpu else {

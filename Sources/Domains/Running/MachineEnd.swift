@@ -80,10 +80,13 @@ public struct EndPolicy: BitwiseCopyable {
   public var reboots = true
   /// ACPI's reset register, if it is an I/O port; zero if not.
   public var resetPort: UInt16 = 0
+  /// What is written to it to reset the machine.
   public var resetValue: UInt8 = 0
   /// ACPI's power management control registers, PM1a_CNT and PM1b_CNT, as I/O ports; zero if there are none.
   public var powerControlA: UInt16 = 0
+  /// PM1b_CNT; zero if there is none.
   public var powerControlB: UInt16 = 0
 
+  /// The defaults, as without ACPI.
   public init() {}
 }

@@ -32,6 +32,8 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var tableOwner: DomainID?
   /// A segment register of the vCPU just entered could not be loaded: its failsafe callback is due.
   public var needsFailsafe = false
+  /// XCR0 as this CPU has it.
+  public var xcr0: UInt64 = 0
   /// Page tables were left to be taken apart when the CPU went idle.
   public var hasTeardown = false
   /// The error code of the last fault in the hypervisor that was provided for.
@@ -48,6 +50,7 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   /// The timers of vCPUs that set them while they ran here.
   public var timers: Lock<TimerQueue>
 
+  /// A CPU that has run nobody yet.
   public init(number: Int, area: CPUArea, timers: consuming TimerQueue) {
     self.number = number
     acpiID = UInt32(truncatingIfNeeded: number)

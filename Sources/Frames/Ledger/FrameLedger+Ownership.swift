@@ -9,6 +9,8 @@ import XenABI
 extension FrameLedger {
   /// Count word: the frame is shared by the hypervisor with its owner, and no part of the owner's reservation.
   static let shared: UInt64 = 1 &<< 62
+  /// Count word: a domain that does not own the frame has had it in its page tables, since it was allocated or transferred.
+  static let foreign: UInt64 = 1 &<< 59
   /// Count word: the frame holds old data.
   static let dirty: UInt64 = 1 &<< 61
   /// Count word: the allocation has ended, but others still hold references. The frame counts as its owner's until the last
@@ -16,7 +18,7 @@ extension FrameLedger {
   static let surrendered: UInt64 = 1 &<< 60
 
   /// Hands a range of RAM to the allocator. At boot.
-  public mutating func addMemory(start: UInt64, end: UInt64) {
+  public func addMemory(start: UInt64, end: UInt64) {
     var at = start
     let end = min(end, frameCount)
     while at < end {
@@ -43,16 +45,17 @@ extension FrameLedger {
 
   /// How many frames are free.
   public var freeFrames: UInt64 {
-    mutating get { withAllocator { allocator, _ in allocator.freeFrames } }
+    withAllocator { allocator, _ in allocator.freeFrames }
   }
 
   /// A frame for the hypervisor's own use, cleared; nil without memory. Only `freeOwn` gives it back.
-  public mutating func allocateOwn(order: Int = 0) -> MachineFrame? {
+  public func allocateOwn(order: Int = 0) -> MachineFrame? {
     guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order) }) else { return nil }
     settleFreed()
     for index in 0..<UInt64(1) &<< UInt64(order) {
       let frame = first + index
       words.store(ownerIndex(frame), UInt64(DomainID.xen.raw))
+      words.store(linkIndex(frame), 0)
       words.store(countIndex(frame), 0)
       words.store(typeIndex(frame), 0)
       PhysicalWindow.clear(frame)
@@ -61,16 +64,27 @@ extension FrameLedger {
   }
 
   /// F1 for frames that were free: has every CPU flush that may still have a translation from a former owner.
-  mutating func settleFreed() {
-    let stamp = freeStamp.load()
+  func settleFreed() {
+    let stamp = rest[].freeStamp.load()
     guard stamp != 0 else { return }
+    flushStale(allCPUs, since: stamp)
+  }
+
+  /// Every CPU that takes part in the machine.
+  var allCPUs: CPUSet {
     var all = CPUSet()
     for cpu in 0..<CPUs.started where CPUs.isOnline(cpu) { all.insert(cpu) }
-    flushStale(all, since: stamp)
+    return all
+  }
+
+  /// The CPUs that may have translations of a frame of `owner`'s: those that use its page tables; all of them if others have
+  /// had the frame in theirs.
+  func mayTranslate(_ frame: MachineFrame, owner: DomainID) -> CPUSet {
+    words.load(countIndex(frame)) & FrameLedger.foreign != 0 ? allCPUs : accounts.translating(owner)
   }
 
   /// Gives back what `allocateOwn` gave.
-  public mutating func freeOwn(_ first: MachineFrame, order: Int = 0) {
+  public func freeOwn(_ first: MachineFrame, order: Int = 0) {
     for index in 0..<UInt64(1) &<< UInt64(order) {
       words.store(countIndex(first + index), FrameLedger.dirty)
       words.store(typeIndex(first + index), 0)
@@ -80,7 +94,7 @@ extension FrameLedger {
 
   /// A frame that the hypervisor shares with a domain: owned by it and usable by it as a writable frame, but no part of its
   /// reservation. The hypervisor holds a general reference and a writable use, which `endSharing` drops. Cleared.
-  public mutating func allocateShared(with owner: DomainID) -> MachineFrame? {
+  public func allocateShared(with owner: DomainID) -> MachineFrame? {
     guard let frame = allocateOwn() else { return nil }
     share(frame, with: owner)
     return frame
@@ -113,7 +127,7 @@ extension FrameLedger {
 
   /// 2^order frames for a domain, within its limit; each allocated with one reference, the allocation itself. Old data is
   /// cleared unless `keepOldData`. Nil when the domain's limit or the memory is exhausted.
-  public mutating func allocate(
+  public func allocate(
     for owner: DomainID, order: Int = 0, limit: UInt64 = UInt64.max, keepOldData: Bool = false
   ) -> MachineFrame? {
     let size = UInt64(1) &<< UInt64(order)
@@ -168,11 +182,23 @@ extension FrameLedger {
       return false
     }
     accounts.release(old, 1)
-    settleFlush(frame, from: type(frame).type)
+    // Reading, too, must end with the old owner's right to it; no stamp tells of mappings that could only read. (F1)
+    TLB.flush(mayTranslate(frame, owner: old))
     words.store(typeIndex(frame), 0)
+    words.store(linkIndex(frame), 0)
     words.store(ownerIndex(frame), UInt64(new.raw))
-    words.store(countIndex(frame), seen)
+    words.store(countIndex(frame), seen & ~FrameLedger.foreign)
     return true
+  }
+
+  /// Moves the stamp of the last frame freed forward: CPUs free frames at the same time, and the latest counts.
+  func noteFreed(_ stamp: UInt64) {
+    var seen = Ref<FrameLedger>.shared[].freeStamp.load()
+    while seen < stamp {
+      let found = Ref<FrameLedger>.shared[].freeStamp.compareExchange(expected: seen, desired: stamp)
+      if found == seen { return }
+      seen = found
+    }
   }
 
   /// I6: the count has reached zero; nobody can name the frame any more.
@@ -187,13 +213,13 @@ extension FrameLedger {
     // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1). This CPU,
     // which most likely has one, forgets it at once, so that its guest sees the frame gone.
     TLB.flushLocal()
-    Ref<FrameLedger>.shared[].freeStamp.store(TLB.clock)
-    Ref<FrameLedger>.shared[].withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
+    noteFreed(TLB.clock)
+    withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
   }
 }
 
 /// How many frames each domain owns and may own, and which CPUs may translate through its tables.
-public struct OwnerAccounts: ~Copyable {
+public struct OwnerAccounts {
   let words: AtomicTable
 
   /// Frames for the table: four words for each possible domain number.

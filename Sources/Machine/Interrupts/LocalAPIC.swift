@@ -96,6 +96,7 @@ public enum LocalAPIC {
 
   /// The INIT and start-up sequence's two commands.
   public static func sendInit(apicID: UInt32) { command(apicID, 0x4500) }
+  /// Starts a CPU after INIT, in real mode at page `page`.
   public static func sendStartUp(apicID: UInt32, page: UInt8) { command(apicID, 0x4600 | UInt32(page)) }
 
   static func command(_ destination: UInt32, _ low: UInt32) {

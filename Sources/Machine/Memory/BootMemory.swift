@@ -12,6 +12,7 @@ public struct BootMemory: ~Copyable {
   /// place.
   public var reach: UInt64 = 1 &<< 20
 
+  /// No memory.
   public init() {}
 
   /// A free range by its place, as frame numbers.
