@@ -193,9 +193,9 @@ extension FrameLedger {
 
   /// Moves the stamp of the last frame freed forward: CPUs free frames at the same time, and the latest counts.
   func noteFreed(_ stamp: UInt64) {
-    var seen = Ref<FrameLedger>.shared[].freeStamp.load()
+    var seen = rest[].freeStamp.load()
     while seen < stamp {
-      let found = Ref<FrameLedger>.shared[].freeStamp.compareExchange(expected: seen, desired: stamp)
+      let found = rest[].freeStamp.compareExchange(expected: seen, desired: stamp)
       if found == seen { return }
       seen = found
     }
