@@ -103,3 +103,29 @@ public enum StartInfoLayout {
   /// `nr_p2m_frames`.
   @inlinable public static var listFrames: Int { Int(OFFSET_start_info_nr_p2m_frames) }
 }
+
+/// Offsets in `struct mcinfo_logical_cpu` (xen/arch-x86/xen-mca.h).
+public enum MachineCheckLayout {
+  /// Bytes of the whole structure.
+  @inlinable public static var cpuBytes: Int { Int(SIZE_mcinfo_logical_cpu) }
+  /// `mc_cpunr`
+  @inlinable public static var number: Int { Int(OFFSET_mcinfo_logical_cpu_mc_cpunr) }
+  /// `mc_apicid`
+  @inlinable public static var apicID: Int { Int(OFFSET_mcinfo_logical_cpu_mc_apicid) }
+  /// `mc_ncores`
+  @inlinable public static var cores: Int { Int(OFFSET_mcinfo_logical_cpu_mc_ncores) }
+  /// `mc_ncores_active`
+  @inlinable public static var coresActive: Int { Int(OFFSET_mcinfo_logical_cpu_mc_ncores_active) }
+  /// `mc_nthreads`
+  @inlinable public static var threads: Int { Int(OFFSET_mcinfo_logical_cpu_mc_nthreads) }
+  /// `mc_cpuid_level`
+  @inlinable public static var level: Int { Int(OFFSET_mcinfo_logical_cpu_mc_cpuid_level) }
+  /// `mc_family`
+  @inlinable public static var family: Int { Int(OFFSET_mcinfo_logical_cpu_mc_family) }
+  /// `mc_model`
+  @inlinable public static var model: Int { Int(OFFSET_mcinfo_logical_cpu_mc_model) }
+  /// `mc_step`
+  @inlinable public static var stepping: Int { Int(OFFSET_mcinfo_logical_cpu_mc_step) }
+  /// `mc_vendorid`
+  @inlinable public static var vendorName: Int { Int(OFFSET_mcinfo_logical_cpu_mc_vendorid) }
+}
