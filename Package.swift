@@ -60,13 +60,21 @@ if metal {
     .testTarget(name: "InstructionsTests", dependencies: ["Instructions", "CInstructionOracle"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images"], exclude: ["Fixtures"]),
     .target(
+      name: "MachineTurn", path: "Tests/MachineTurn"),
+    .executableTarget(
+      name: "MartletFuzz",
+      dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "Hypercalls"],
+      swiftSettings: safe),
+    .testTarget(name: "MachineTests", dependencies: ["MachineTurn", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "MartletFuzz"]),
+    .testTarget(name: "FramesTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames"]),
+    .testTarget(
+      name: "HypercallTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"], swiftSettings: [.swiftLanguageMode(.v5)]),
+    .target(
       name: "Support", dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
-    .target(
-      name: "MachineTurn", path: "Tests/MachineTurn"),
     .testTarget(
       name: "MemoryPhysicalTests",
       dependencies: [
@@ -80,7 +88,9 @@ if metal {
       ],
       swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
-  products += [.executable(name: "MartletTool", targets: ["MartletTool"])]
+  products += [
+    .executable(name: "MartletTool", targets: ["MartletTool"]), .executable(name: "MartletFuzz", targets: ["MartletFuzz"]),
+  ]
 }
 
 let package = Package(name: "Martlet", products: products, targets: targets)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// XENMEM_exchange: whole chunks or nothing, with the counts as before.
 import CXenABI
 import Frames
 import Machine

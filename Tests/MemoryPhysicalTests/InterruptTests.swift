@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Lines from a device to a guest's event: routing, masking, ends of interrupts.
 import Frames
 import Machine
 import Testing

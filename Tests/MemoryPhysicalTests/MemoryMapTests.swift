@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Memory maps, and the machine-to-physical table as guests and tools find it.
 import CXenABI
 import Frames
 import Machine

@@ -14,6 +14,7 @@ import XenABI
 public struct MemoryClaims: ~Copyable {
   var outstanding: UInt64 = 0
 
+  /// No claims.
   public init() {}
 }
 

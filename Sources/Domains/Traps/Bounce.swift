@@ -23,12 +23,19 @@ public struct GuestEntryPoint: BitwiseCopyable {
 
 /// Flags of RFLAGS by name.
 public enum FlagsRegister {
+  /// TF: single step.
   public static let trap: UInt64 = 1 &<< 8
+  /// IF.
   public static let interrupt: UInt64 = 1 &<< 9
+  /// IOPL, two bits.
   public static let ioPrivilege: UInt64 = 3 &<< 12
+  /// NT.
   public static let nestedTask: UInt64 = 1 &<< 14
+  /// RF.
   public static let resume: UInt64 = 1 &<< 16
+  /// VM.
   public static let virtual8086: UInt64 = 1 &<< 17
+  /// AC.
   public static let alignmentCheck: UInt64 = 1 &<< 18
   /// What SYSCALL and our entries clear for the handler.
   static let clearedOnEntry = trap | ioPrivilege | nestedTask | resume | virtual8086 | alignmentCheck
@@ -115,15 +122,21 @@ extension Ref where T == VCPU {
 
 /// The flat ring-3 segments that every GDT has (FLAT_RING3_* in xen/arch-x86/xen-x86_64.h).
 public enum GuestSelectors {
+  /// FLAT_RING3_CS64.
   public static let code64: UInt16 = 0xe033
+  /// FLAT_RING3_CS32.
   public static let code32: UInt16 = 0xe023
+  /// FLAT_RING3_DS64, which is also its SS.
   public static let data: UInt16 = 0xe02b
 }
 
 /// Assists by their bits (VMASST_TYPE_* in xen/xen.h).
 public enum VMAssist {
+  /// VMASST_TYPE_architectural_iopl.
   public static let architecturalIOPL: UInt64 = 1 &<< 4
+  /// VMASST_TYPE_runstate_update_flag.
   public static let runstateUpdateFlag: UInt64 = 1 &<< 5
+  /// VMASST_TYPE_m2p_strict.
   public static let strictM2P: UInt64 = 1 &<< 32
   /// What may be enabled: 4gb_segments, its notification, writable_pagetables, pae_extended_cr3, and the three above. The first four are
   /// accepted because guests ask for them; 64-bit guests need no action on them.

@@ -62,9 +62,7 @@ extension FrameLedger {
     return false
   }
 
-  private func restore(_ frame: MachineFrame) {
-    words.store(countIndex(frame), FrameLedger.allocated | 1)
-  }
+  private func restore(_ frame: MachineFrame) { words.fetchAdd(countIndex(frame), 1) }
 
   /// Takes an extent from the allocator, withheld, without counting it as the owner's: it takes another one's place. Cleared.
   /// False without memory.

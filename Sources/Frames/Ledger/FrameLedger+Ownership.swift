@@ -9,6 +9,8 @@ import XenABI
 extension FrameLedger {
   /// Count word: the frame is shared by the hypervisor with its owner, and no part of the owner's reservation.
   static let shared: UInt64 = 1 &<< 62
+  /// Count word: a domain that does not own the frame has had it in its page tables, since it was allocated or transferred.
+  static let foreign: UInt64 = 1 &<< 59
   /// Count word: the frame holds old data.
   static let dirty: UInt64 = 1 &<< 61
   /// Count word: the allocation has ended, but others still hold references. The frame counts as its owner's until the last
@@ -53,6 +55,7 @@ extension FrameLedger {
     for index in 0..<UInt64(1) &<< UInt64(order) {
       let frame = first + index
       words.store(ownerIndex(frame), UInt64(DomainID.xen.raw))
+      words.store(linkIndex(frame), 0)
       words.store(countIndex(frame), 0)
       words.store(typeIndex(frame), 0)
       PhysicalWindow.clear(frame)
@@ -64,9 +67,20 @@ extension FrameLedger {
   func settleFreed() {
     let stamp = rest[].freeStamp.load()
     guard stamp != 0 else { return }
+    flushStale(allCPUs, since: stamp)
+  }
+
+  /// Every CPU that takes part in the machine.
+  var allCPUs: CPUSet {
     var all = CPUSet()
     for cpu in 0..<CPUs.started where CPUs.isOnline(cpu) { all.insert(cpu) }
-    flushStale(all, since: stamp)
+    return all
+  }
+
+  /// The CPUs that may have translations of a frame of `owner`'s: those that use its page tables; all of them if others have
+  /// had the frame in theirs.
+  func mayTranslate(_ frame: MachineFrame, owner: DomainID) -> CPUSet {
+    words.load(countIndex(frame)) & FrameLedger.foreign != 0 ? allCPUs : accounts.translating(owner)
   }
 
   /// Gives back what `allocateOwn` gave.
@@ -168,11 +182,23 @@ extension FrameLedger {
       return false
     }
     accounts.release(old, 1)
-    settleFlush(frame, from: type(frame).type)
+    // Reading, too, must end with the old owner's right to it; no stamp tells of mappings that could only read. (F1)
+    TLB.flush(mayTranslate(frame, owner: old))
     words.store(typeIndex(frame), 0)
+    words.store(linkIndex(frame), 0)
     words.store(ownerIndex(frame), UInt64(new.raw))
-    words.store(countIndex(frame), seen)
+    words.store(countIndex(frame), seen & ~FrameLedger.foreign)
     return true
+  }
+
+  /// Moves the stamp of the last frame freed forward: CPUs free frames at the same time, and the latest counts.
+  func noteFreed(_ stamp: UInt64) {
+    var seen = rest[].freeStamp.load()
+    while seen < stamp {
+      let found = rest[].freeStamp.compareExchange(expected: seen, desired: stamp)
+      if found == seen { return }
+      seen = found
+    }
   }
 
   /// I6: the count has reached zero; nobody can name the frame any more.
@@ -187,7 +213,7 @@ extension FrameLedger {
     // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1). This CPU,
     // which most likely has one, forgets it at once, so that its guest sees the frame gone.
     TLB.flushLocal()
-    rest[].freeStamp.store(TLB.clock)
+    noteFreed(TLB.clock)
     withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
   }
 }

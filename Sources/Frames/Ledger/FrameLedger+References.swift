@@ -95,10 +95,15 @@ extension FrameLedger {
   }
 
   /// F1: before a frame is used with a new type, has every CPU flush that may hold translations from the old one: those that
-  /// have run the owner and not flushed since.
+  /// have run the owner, or anybody if others have mapped it, and not flushed since.
   func settleFlush(_ frame: MachineFrame, from old: FrameType) {
     guard old != .none else { return }
-    flushStale(accounts.translating(owner(frame)), since: words.load(linkIndex(frame)))
+    flushStale(mayTranslate(frame, owner: owner(frame)), since: words.load(linkIndex(frame)))
+  }
+
+  /// Notes that another domain than the owner maps the frame. The caller holds a reference.
+  func noteForeign(_ frame: MachineFrame) {
+    if words.load(countIndex(frame)) & FrameLedger.foreign == 0 { words.fetchOr(countIndex(frame), FrameLedger.foreign) }
   }
 
   /// Has those of a set of CPUs flush that have not done so since `stamp`.

@@ -4,8 +4,8 @@
 // Every frame has four words.
 //
 //   count word   bit 63: allocated to a domain. Bit 62: shared by the hypervisor with its owner. Bit 61: holds old data.
-//                Bit 60: the allocation has ended, references are left. Bits 31 to 0: how many references exist of any kind;
-//                the allocation itself is one.
+//                Bit 60: the allocation has ended, references are left. Bit 59: others than the owner have mapped it. Bits 31
+//                to 0: how many references exist of any kind; the allocation itself is one.
 //   type word    bits 63 to 60: the type. Bit 59: validated. Bit 58: partial (validation or teardown stopped half-way).
 //                Bit 57: pinned. Bits 31 to 0: how many uses of the frame as this type exist.
 //   owner word   bits 15 to 0: the owning domain. Bits 31 to 16: progress through a page table, in entries, while partial.

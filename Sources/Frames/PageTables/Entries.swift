@@ -23,10 +23,9 @@ extension FrameLedger {
     let entry = (raw | PTE.user) & ~PTE.grantMapping
     if raw & PTE.cacheAttributes != 0 && !rules.mayMapDevices { throw .invalid }
     let frame = MachineFrame(physical: raw & PTE.frameMask)
-    if raw & PTE.writable != 0 {
-      if takeWritable(frame, owner: rules.frameOwner) { return entry }
-    } else {
-      if take(frame, owner: rules.frameOwner) { return entry }
+    if raw & PTE.writable != 0 ? takeWritable(frame, owner: rules.frameOwner) : take(frame, owner: rules.frameOwner) {
+      if rules.frameOwner != rules.tableOwner { noteForeign(frame) }
+      return entry
     }
     return try admitUncommonLevel1(entry, frame, rules, &work)
   }

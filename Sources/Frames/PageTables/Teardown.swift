@@ -19,8 +19,9 @@ extension FrameLedger {
         if words.compareExchange(index, expected: seen, desired: seen &- 1) == seen { return }
         continue
       }
-      // The state's own reference; the count cannot be at its limit while the use's own reference goes.
-      precondition(takeAnother(table))
+      // The state's own reference. The limit does not bind it: it leaves room for one for each frame there can be, and this
+      // must not be refused, however many mappings the guest has made of its table.
+      words.fetchAdd(countIndex(table), 1)
       setProgress(table, 512)
       let desired = TypeWord(word.type, count: 0, flags: TypeWord.partial | TypeWord.dying).raw
       if words.compareExchange(index, expected: seen, desired: desired) == seen {
@@ -65,6 +66,19 @@ extension FrameLedger {
     }
   }
 
+  /// Ends what makes a frame a table without being an entry: its pin, or a validation that stopped half-way and that nobody will
+  /// come back to. For a domain's end, under its page-table lock; the queue is drained afterwards.
+  public func relinquish(_ frame: MachineFrame, owner: DomainID, _ work: inout PageTableWork) {
+    guard take(frame, owner: owner) else { return }
+    defer { drop(frame) }
+    if words.fetchAnd(typeIndex(frame), ~TypeWord.pinned) & TypeWord.pinned != 0 {
+      release(frame, &work)
+      drop(frame)
+    } else {
+      abandon(frame, &work)
+    }
+  }
+
   private func enqueue(_ table: MachineFrame, _ work: inout PageTableWork) {
     words.store(linkIndex(table), work.first.number)
     work.first = table
@@ -87,13 +101,15 @@ extension FrameLedger {
           continue
         }
         let entry = PhysicalWindow.load(table, word: index)
-        if entry & PTE.present != 0 {
-          budget.left &-= 1
-          if budget.left < 0 {
+        if entry & PTE.present != 0 || index & 7 == 0 {
+          guard budget.left > 0 else {
             setProgress(table, left)
             enqueue(table, &work)
             return false
           }
+          budget.left &-= 1
+        }
+        if entry & PTE.present != 0 {
           if level == 1 {
             dismissLevel1(entry)
             // A grant mapping's entry must not outlive the table's use: the frame is the guest's to write again.

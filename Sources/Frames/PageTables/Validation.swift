@@ -11,13 +11,16 @@ import XenABI
 extension TypeWord {
   /// A partial table that is being taken apart.
   public static let dying: UInt64 = 1 &<< 56
+  /// Whether it is being taken apart.
   @inlinable public var isDying: Bool { raw & TypeWord.dying != 0 }
   /// A partial table that the operation at work right now is validating: an entry below it that wants it otherwise is bad.
   public static let active: UInt64 = 1 &<< 55
+  /// Whether the operation at work is validating it.
   @inlinable public var isActive: Bool { raw & TypeWord.active != 0 }
 }
 
-/// A limit on work between two looks at the clock: how many entries a stretch may handle.
+/// A limit on work between two looks at the clock: how many entries a stretch may handle. Eight entries that are not present
+/// count as one. Every stretch with at least one entry gets somewhere.
 public struct EntryBudget: BitwiseCopyable {
   /// Entries left.
   public var left: Int
@@ -131,17 +134,20 @@ extension FrameLedger {
     _ table: MachineFrame, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
   ) throws(XenError) {
     var index = progress(table)
-    if index == 0 && budget.left < 512 { throw .restart }
-    budget.left &-= 512 &- index
     while true {
       index = PhysicalWindow.firstWord(table, from: index, with: PTE.present)
       if index == 512 { break }
+      guard budget.left > 0 else {
+        setProgress(table, index)
+        throw .restart
+      }
+      budget.left &-= 1
       let raw = PhysicalWindow.load(table, word: index)
       // The guest cannot change it any more, but let nothing hang on that here.
       if raw & PTE.present != 0 {
         do {
           let entry = try admitLevel1(raw, rules, &work)
-          if entry != raw { rewrite(table, index, raw, entry) }
+          if entry != raw { PhysicalWindow.store(table, word: index, entry) }
         } catch {
           setProgress(table, index)
           throw error
@@ -150,11 +156,6 @@ extension FrameLedger {
       index &+= 1
     }
     setProgress(table, 512)
-  }
-
-  /// The guest cannot write the table any more (it is partial), but the CPU may have set accessed bits: keep them.
-  private func rewrite(_ table: MachineFrame, _ index: Int, _ raw: UInt64, _ entry: UInt64) {
-    PhysicalWindow.store(table, word: index, entry)
   }
 
   /// Admits entries until the table is through (nil) or one leads to a table that must be validated first: that is given, with
@@ -172,26 +173,30 @@ extension FrameLedger {
         continue
       }
       let raw = PhysicalWindow.load(table, word: index)
+      if raw & PTE.present != 0 || index & 7 == 0 {
+        setProgress(table, index)
+        guard budget.left > 0 else { throw .restart }
+      }
       guard raw & PTE.present != 0 else {
+        if index & 7 == 0 { budget.left &-= 1 }
         index &+= 1
         continue
       }
-      setProgress(table, index)
-      budget.left &-= 1
-      if budget.left < 0 { throw .restart }
       let entry = try checkHigher(raw, rules)
       let target = MachineFrame(physical: raw & PTE.frameMask)
       guard take(target, owner: rules.tableOwner) else { throw .invalid }
       if takeValidated(target, level: level &- 1) || admitLinear(entry, in: table, level: level, target: target) {
-        if entry != raw { rewrite(table, index, raw, entry) }
+        if entry != raw { PhysicalWindow.store(table, word: index, entry) }
+        budget.left &-= 1
         index &+= 1
         continue
       }
+      // Going down costs nothing by itself: the entries below do, so that every stretch gets somewhere.
       do { try claim(target, level: level &- 1, &work) } catch {
         drop(target)
         throw error
       }
-      if entry != raw { rewrite(table, index, raw, entry) }
+      if entry != raw { PhysicalWindow.store(table, word: index, entry) }
       return target
     }
     setProgress(table, 512)

@@ -18,6 +18,7 @@ public struct Hypercall {
   /// The arguments, as in rdi, rsi, rdx, r10, r8, r9. A handler that returns `.again` first changes them to what is left to do.
   public var arguments: InlineArray<6, UInt64>
 
+  /// A call of a vCPU's that runs here.
   public init(vcpu: Ref<VCPU>, domain: Ref<Domain>, arguments: InlineArray<6, UInt64>) {
     self.vcpu = vcpu
     self.domain = domain

@@ -102,8 +102,8 @@ extension Hypercall {
       showMachineToPhysical(frame, true)
       // The new one first: the CPU must not be left on a table that is being taken apart.
       vcpu[].kernelTable = frame
-      Registers.setPageTable(frame)
       TLB.noteFlush()
+      Registers.setPageTable(frame)
       if let old { ledger[].stopUsing(old, &work) }
     }
   }

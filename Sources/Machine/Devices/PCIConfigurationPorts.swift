@@ -5,6 +5,7 @@ import CMachine
 /// The configuration ports of the PCI. Having it in hand is the right to use them: an access is two steps, so it lives in a
 /// lock.
 public struct PCIConfigurationPorts: ~Copyable {
+  /// The ports; there is one pair.
   public init() {}
 
   /// The address of a function's 32-bit register, as port 0xcf8 takes it.

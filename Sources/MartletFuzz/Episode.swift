@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// One episode: a fresh machine, so many random steps, checks on the way, and the end of all domains. It depends on its seed alone.
+import Domains
+import Frames
+import Hypercalls
+import Machine
+import XenABI
+
+/// What an episode has found.
+struct Finding: Error, CustomStringConvertible {
+  let step: Int
+  let what: String
+  var description: String { "step \(step): \(what)" }
+}
+
+/// A run of random steps.
+final class Episode {
+  /// How many steps an episode has at most.
+  static let length = 5000
+  /// How many steps lie between two full recounts.
+  static let recount = 256
+
+  let machine: FuzzMachine
+  let guests: [Guest]
+  var random: Random
+  var translations = Translations()
+  /// Whether all hypercalls are made, or only those whose references can all be recounted.
+  let isWide: Bool
+  var step = 0
+  /// What the step at hand does, for a trace.
+  var doing = ""
+  let isTraced: Bool
+  private var heard: UInt64 = 0
+  /// Where the arguments of the call in the making go next.
+  var cursor = 0
+  /// Calls by their result: how many succeeded, and how many there were.
+  var succeeded = 0
+  var calls = 0
+  /// How often a call was preempted.
+  var preemptions = 0
+
+  init(seed: UInt64, isTraced: Bool = false) {
+    random = Random(seed: seed)
+    isWide = seed & 1 != 0
+    self.isTraced = isTraced
+    machine = FuzzMachine(time: UInt64(random.below(1 << 28)))
+    let machine = self.machine
+    guests = [1, 2, 3].map { Guest($0, isPrivileged: $0 == 1, machine: machine) }
+    prepareCode()
+  }
+
+  /// The guest that runs, if one of ours does, and its vCPU.
+  var running: (guest: Guest, vcpu: Ref<VCPU>)? {
+    guard let vcpu = machine.cpu[].vcpu, let guest = guests.first(where: { $0.domain == vcpu[].domain }) else { return nil }
+    return (guest, vcpu)
+  }
+
+  /// Takes up to `steps` steps; gives how many, as an episode ends early when no domain can run any more.
+  func run(steps: Int) throws -> Int {
+    while step < steps {
+      step += 1
+      guard let (guest, vcpu) = choose() else { return step }
+      if isTraced { doing = "" }
+      act(guest, vcpu)
+      if isTraced { Fuzzer.say("step \(step): domain \(guest.id) vCPU \(vcpu[].id.raw): \(doing)") }
+      if isTraced { tellConsole() }
+      try check()
+    }
+    return step
+  }
+
+  /// What the hypervisor has said since it was last told.
+  private func tellConsole() {
+    let console = Ref<Console>.shared
+    let end = console[].lock.withLock { $0.produced }
+    let bytes = (heard..<end).map { console.byte(at: $0) }
+    heard = end
+    if !bytes.isEmpty { Fuzzer.say(String(decoding: bytes, as: UTF8.self)) }
+  }
+
+  /// Makes sure that a vCPU of ours runs, and changes to another one now and then.
+  private func choose() -> (Guest, Ref<VCPU>)? {
+    if let now = running, now.vcpu[].holds.load() == 0, !random.chance(3) { return now }
+    for _ in 0..<24 {
+      let guest = random.pick(guests)
+      let vcpu = random.pick(guest.vcpus)
+      guard vcpu[].isInitialised else { continue }
+      if vcpu[].holds.load() & VCPUHold.down != 0 && random.chance(30) { vcpu[].holds.fetchAnd(~VCPUHold.down) }
+      vcpu[].holds.fetchAnd(~VCPUHold.blocked)
+      if machine.run(vcpu) { return (guest, vcpu) }
+    }
+    return nil
+  }
+
+  private func check() throws {
+    if let stale = translations.stale() {
+      throw Finding(
+        step: step,
+        what: "F1: frame \(stale.frame.number) has become another thing while the CPU may have a "
+          + (stale.isWritable ? "writable" : "readable") + " translation to it")
+    }
+    if let now = running {
+      // T1: nobody goes on while tables of theirs wait to be taken apart.
+      if !now.guest.domain[].pageTables.withLock({ $0.isEmpty }) {
+        throw Finding(step: step, what: "T1: domain \(now.guest.id) runs while its teardown queue holds a table")
+      }
+    }
+    if !LockOrder.isClear { throw Finding(step: step, what: "a lock is held on the way to the guest") }
+    if step % Episode.recount == 0 { try recount() }
+  }
+
+  /// Recounts everything.
+  func recount() throws {
+    let nothingDies = guests.allSatisfy { $0.domain[].pageTables.withLock { $0.isEmpty } }
+    tallyHeld()
+    if let broken = machine.brokenRule(nothingDies: nothingDies, isExact: !isWide) {
+      throw Finding(step: step, what: "\(broken.rule), frame \(broken.frame.number)")
+    }
+    for guest in guests {
+      let counted = ledger[].recountOwned(DomainID(guest.id))
+      let owned = ledger[].accounts.owned(DomainID(guest.id))
+      if counted != owned { throw Finding(step: step, what: "A1: domain \(guest.id) has \(counted) frames, its account says \(owned)") }
+    }
+  }
+
+  /// What vCPUs and the CPU hold of frames.
+  private func tallyHeld() {
+    let held = machine.held
+    held.clear()
+    // What the hypervisor shares with a domain, its own page and the frames of its grant table, it holds all the time.
+    for number in 0..<FuzzMachine.frames where ledger[].isShared(MachineFrame(number)) {
+      if ledger[].owner(MachineFrame(number)).isOrdinary { held.add(MachineFrame(number), references: 1, uses: 1) }
+    }
+    for guest in guests {
+      for vcpu in guest.vcpus {
+        if let table = vcpu[].kernelTable { held.add(table, references: 1, uses: 1) }
+        if let table = vcpu[].userTable { held.add(table, references: 1, uses: 1) }
+        for page in 0..<(vcpu[].gdtEntries + 511) / 512 where vcpu[].gdtFrames[page] != .invalid {
+          held.add(vcpu[].gdtFrames[page], references: 1, uses: 1)
+        }
+        if vcpu[].hasOwnInfo { held.add(vcpu[].info.frame, references: 1, uses: 1) }
+      }
+    }
+    for page in 0..<16 where machine.cpu[].ldtPages >> UInt16(page) & 1 != 0 {
+      held.add(machine.cpu[].ldtFrames[page], references: 1, uses: 1)
+    }
+  }
+}

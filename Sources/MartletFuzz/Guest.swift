@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// One domain under the fuzzer: where its frames and page tables are, and how it starts.
+//
+// Its address space: eight pages for arguments, a page for its stack, a page of code, then data, all in one table; a second
+// table whose places are empty, for mappings made at random. Its other frames are candidates for anything.
+import Domains
+import Frames
+import Machine
+import XenABI
+
+/// A domain and what the fuzzer knows of it.
+final class Guest {
+  static let base: UInt64 = 0x1000_0000
+  static let argumentPages = 8
+  static let stackPage = 8
+  static let codePage = 9
+  static let dataPages = 16
+  static let slots: UInt64 = base + 0x20_0000
+  static let vcpuCount = 3
+
+  let id: UInt16
+  let domain: Ref<Domain>
+  let vcpus: [Ref<VCPU>]
+  /// Frames by what they were made for; what they are used as changes.
+  let tables: [[MachineFrame]]
+  let data: [MachineFrame]
+  let low: MachineFrame
+  let slotTable: MachineFrame
+  let all: [MachineFrame]
+
+  init(_ id: UInt16, isPrivileged: Bool, machine: FuzzMachine) {
+    self.id = id
+    let domain = FuzzMachine.makeDomain(id, vcpus: Guest.vcpuCount, isPrivileged: isPrivileged)
+    self.domain = domain
+    func frames(_ count: Int) -> [MachineFrame] {
+      (0..<count).map { _ in
+        guard let frame = ledger[].allocate(for: DomainID(id)) else { preconditionFailure("no memory for a guest") }
+        return frame
+      }
+    }
+    // Index 0 is not used; then candidates for each level, the first of which are in use from the start.
+    tables = [[], frames(20), frames(6), frames(5), frames(5)]
+    data = frames(Guest.argumentPages + 2 + Guest.dataPages + 8)
+    let (l4, l3, l2) = (tables[4][0], tables[3][0], tables[2][0])
+    low = tables[1][0]
+    slotTable = tables[1][1]
+    all = data + tables.joined()
+    let rights = PTE.present | PTE.writable | PTE.user
+    let address = LinearAddress(Guest.base)
+    PhysicalWindow.store(l4, word: address.index(level: 4), l3.physical | rights)
+    PhysicalWindow.store(l3, word: address.index(level: 3), l2.physical | rights)
+    PhysicalWindow.store(l2, word: address.index(level: 2), low.physical | rights)
+    PhysicalWindow.store(l2, word: LinearAddress(Guest.slots).index(level: 2), slotTable.physical | rights)
+    for page in 0..<Guest.argumentPages + 2 + Guest.dataPages {
+      PhysicalWindow.store(low, word: page, data[page].physical | rights)
+    }
+    // The other top-level tables share everything below the top, so that the guest can live with each of them.
+    for other in tables[4].dropFirst() { PhysicalWindow.store(other, word: address.index(level: 4), l3.physical | rights) }
+    vcpus = (0..<Guest.vcpuCount).map { index in
+      guard let vcpu = domain[].vcpu(index: index) else { preconditionFailure("no vCPU") }
+      return vcpu
+    }
+    // The last one is left for VCPUOP_initialise.
+    for vcpu in vcpus.dropLast() { start(vcpu) }
+  }
+
+  private func start(_ vcpu: Ref<VCPU>) {
+    var budget = EntryBudget(entries: 100_000)
+    let (kernel, user) = (tables[4][0], tables[4][1])
+    let rules = domain.entryRules()
+    domain[].pageTables.withLock { work in
+      do throws(XenError) {
+        try ledger[].use(kernel, level: 4, rules, &work, &budget)
+        try ledger[].use(user, level: 4, rules, &work, &budget)
+      } catch { preconditionFailure("the guest's first tables were refused") }
+    }
+    vcpu[].kernelTable = kernel
+    vcpu[].userTable = user
+    vcpu[].registers.cs = UInt64(GuestSelectors.code64)
+    vcpu[].registers.ss = UInt64(GuestSelectors.data)
+    vcpu[].registers.rip = Guest.code
+    vcpu[].registers.rsp = Guest.stack
+    vcpu[].kernelStackPointer = Guest.stack
+    vcpu[].kernelStackSegment = UInt64(GuestSelectors.data)
+    vcpu[].isInitialised = true
+    vcpu[].info.isMasked = true
+    vcpu[].holds.fetchOr(FuzzMachine.unchosen)
+    vcpu[].holds.fetchAnd(~VCPUHold.down)
+    Scheduler.settle(vcpu)
+  }
+
+  static func argument(_ page: Int) -> UInt64 { base + UInt64(page) << 12 }
+  static var stack: UInt64 { base + UInt64(stackPage + 1) << 12 }
+  static var code: UInt64 { base + UInt64(codePage) << 12 }
+  static func dataPage(_ index: Int) -> UInt64 { base + UInt64(argumentPages + 2 + index) << 12 }
+}

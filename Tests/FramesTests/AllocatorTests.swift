@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The buddy allocator against a set of free frames.
+import Testing
+import XenABI
+
+@testable import Frames
+@testable import Machine
+
+@Suite struct AllocatorTests {
+  @Test(arguments: 1...6 as ClosedRange<UInt64>) func againstASet(seed: UInt64) {
+    LedgerWorld.run { world in
+      var random = Random(seed: seed)
+      let ledger = world.ledger
+      var free = Set((0..<LedgerWorld.frames).filter { world.owner(MachineFrame($0)) == .invalid })
+      var blocks: [(MachineFrame, Int)] = []
+      for _ in 0..<3000 {
+        if blocks.isEmpty || Int.random(in: 0..<100, using: &random) < 55 {
+          let order = Int.random(in: 0..<6, using: &random)
+          let limit = Int.random(in: 0..<4, using: &random) == 0 ? UInt64.random(in: 0...LedgerWorld.frames, using: &random) : UInt64.max
+          let block = ledger[].withAllocator { allocator, ledger in allocator.allocate(ledger, order: order, limit: limit) }
+          let size = UInt64(1) << UInt64(order)
+          guard let block else {
+            // Only if no aligned run of free frames is there.
+            for start in stride(from: 0, to: LedgerWorld.frames, by: Int(size)) where limit == UInt64.max {
+              #expect(!(start..<start + size).allSatisfy { free.contains($0) }, "order \(order): \(start) is free")
+            }
+            continue
+          }
+          #expect(block.number % size == 0)
+          #expect(block.number + size <= limit)
+          for frame in block.number..<block.number + size { #expect(free.remove(frame) != nil) }
+          blocks.append((block, order))
+        } else {
+          let (block, order) = blocks.remove(at: Int.random(in: 0..<blocks.count, using: &random))
+          ledger[].withAllocator { allocator, ledger in allocator.free(ledger, block, order: order) }
+          for frame in block.number..<block.number + (1 << UInt64(order)) { #expect(free.insert(frame).inserted) }
+        }
+        #expect(world.freeFrames == UInt64(free.count))
+      }
+      for (block, order) in blocks { ledger[].withAllocator { allocator, ledger in allocator.free(ledger, block, order: order) } }
+      // All joined again: what can be had at once is what could be had at the start.
+      let whole = ledger[].withAllocator { allocator, ledger in allocator.allocate(ledger, order: 6) }
+      #expect(whole != nil)
+    }
+  }
+
+  @Test func impossibleOrders() {
+    LedgerWorld.run { world in
+      for order in [-1, 19, 63, 64, Int.max, Int.min] {
+        #expect(world.ledger[].withAllocator { allocator, ledger in allocator.allocate(ledger, order: order) } == nil)
+      }
+    }
+  }
+
+  @Test func memoryInPieces() {
+    LedgerWorld.run { world in
+      // Every start and length near a few boundaries adds exactly those frames.
+      for start in 0..<9 as Range<UInt64> {
+        for length in 0..<20 as Range<UInt64> {
+          _ = Simulation.start(frames: LedgerWorld.frames)
+          Ref<FrameLedger>.create(in: MachineFrame(400), FrameLedger(storage: MachineFrame(1), frames: LedgerWorld.frames)).publish()
+          let first = 300 + start
+          world.ledger[].addMemory(start: first, end: first + length)
+          #expect(world.freeFrames == length)
+          var seen = Set<UInt64>()
+          while let frame = world.ledger[].allocateOwn() { seen.insert(frame.number) }
+          #expect(seen == Set(first..<first + length))
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small simulated machine with nothing but memory and a ledger.
+import MachineTurn
+import XenABI
+
+@testable import Frames
+@testable import Machine
+
+/// The machine of one test.
+final class LedgerWorld {
+  static let frames: UInt64 = 512
+  /// Frames that no RAM stands behind: device memory.
+  static let devices: UInt64 = 8
+  let root: MachineFrame
+  let tally: LedgerTally
+  let held: LedgerTally
+  var ledger: Ref<FrameLedger> { Ref<FrameLedger>.shared }
+
+  static func run<R>(_ body: (LedgerWorld) throws -> R) rethrows -> R {
+    try MachineTurn.take { try body(LedgerWorld()) }
+  }
+
+  private init() {
+    precondition(Simulation.start(frames: LedgerWorld.frames))
+    CPUs.setStarted(1)
+    var next = MachineFrame(1)
+    func take(_ count: UInt64) -> MachineFrame {
+      defer { next = next + count }
+      return next
+    }
+    let storage = take(FrameLedger.framesNeeded(for: LedgerWorld.frames))
+    Ref<FrameLedger>.create(
+      in: take(Ref<FrameLedger>.framesNeeded), FrameLedger(storage: storage, frames: LedgerWorld.frames)
+    ).publish()
+    root = take(1)
+    // The region's entries, as boot makes them: anything but zero.
+    for slot in HypervisorSpace.firstSlot..<HypervisorSpace.endSlot {
+      PhysicalWindow.store(root, word: slot, root.physical | PTE.present | UInt64(slot) << 52)
+    }
+    let room = LedgerTally.framesNeeded(for: LedgerWorld.frames)
+    tally = LedgerTally(storage: take(room), frames: LedgerWorld.frames)
+    held = LedgerTally(storage: take(room), frames: LedgerWorld.frames)
+    ledger[].claim(start: 0, end: next.number)
+    ledger[].addMemory(start: next.number, end: LedgerWorld.frames - LedgerWorld.devices)
+    for domain: UInt16 in [1, 2] { ledger[].accounts.setLimit(DomainID(domain), 1 << 20) }
+  }
+
+  func rules(_ owner: UInt16 = 1, frames: UInt16? = nil, mayMapDevices: Bool = false) -> EntryRules {
+    EntryRules(
+      tableOwner: DomainID(owner), frameOwner: DomainID(frames ?? owner), mayMapDevices: mayMapDevices, physicalBits: 40,
+      hypervisorRoot: root)
+  }
+
+  // The ledger's questions, in a form that test expectations can take apart.
+  func count(_ frame: MachineFrame) -> UInt64 { ledger[].count(frame) }
+  func type(_ frame: MachineFrame) -> TypeWord { ledger[].type(frame) }
+  func owner(_ frame: MachineFrame) -> DomainID { ledger[].owner(frame) }
+  func take(_ frame: MachineFrame, _ owner: UInt16 = 1) -> Bool { ledger[].take(frame, owner: DomainID(owner)) }
+  func takeWritable(_ frame: MachineFrame, _ owner: UInt16 = 1) -> Bool { ledger[].takeWritable(frame, owner: DomainID(owner)) }
+  func useDescriptors(_ frame: MachineFrame, _ owner: UInt16 = 1) throws(XenError) {
+    try ledger[].useDescriptors(frame, owner: DomainID(owner))
+  }
+  func updateDescriptor(_ frame: MachineFrame, _ index: Int, _ value: UInt64) throws(XenError) {
+    try ledger[].updateDescriptor(frame, index, value, owner: DomainID(1))
+  }
+  func transfer(_ frame: MachineFrame, _ old: UInt16, _ new: UInt16) -> Bool {
+    ledger[].transfer(frame, from: DomainID(old), to: DomainID(new))
+  }
+  func endAllocation(_ frame: MachineFrame, _ owner: UInt16 = 1) -> Bool {
+    ledger[].endAllocation(frame, owner: DomainID(owner))
+  }
+  var freeFrames: UInt64 { ledger[].freeFrames }
+  func owned(_ domain: UInt16) -> UInt64 { ledger[].accounts.owned(DomainID(domain)) }
+
+  /// A cleared frame of a domain's.
+  func frame(_ owner: UInt16 = 1) -> MachineFrame { ledger[].allocate(for: DomainID(owner))! }
+
+  /// The first rule that does not hold, as text.
+  func broken(nothingDies: Bool = true, isExact: Bool = true) -> String? {
+    ledger[].firstBrokenRule(tally, hypervisorRoot: root, nothingDies: nothingDies, held: isExact ? held : nil)
+      .map { "\($0.rule), frame \($0.frame.number)" }
+  }
+}
+
+/// An entry that leads to a frame.
+func entry(_ frame: MachineFrame, isWritable: Bool = false, _ more: UInt64 = 0) -> UInt64 {
+  frame.physical | PTE.present | PTE.user | (isWritable ? PTE.writable : 0) | more
+}
+
+/// One domain's page-table work, as the domain's lock would keep it.
+final class Tables {
+  let world: LedgerWorld
+  let id: UInt16
+  var work = PageTableWork()
+  /// How many entries each stretch may handle.
+  var budget = 8192
+  /// How often an operation was preempted.
+  var preemptions = 0
+
+  init(_ world: LedgerWorld, _ id: UInt16 = 1) {
+    self.world = world
+    self.id = id
+  }
+
+  /// Runs an operation until it is not preempted any more, then takes apart what it has left. Gives the error, if any.
+  func toTheEnd(_ body: (inout PageTableWork, inout EntryBudget) throws(XenError) -> Void) -> XenError? {
+    defer { drain() }
+    for _ in 0..<100_000 {
+      var budget = EntryBudget(entries: self.budget)
+      do throws(XenError) {
+        try body(&work, &budget)
+        return nil
+      } catch {
+        if error != .restart { return error }
+        preemptions += 1
+      }
+    }
+    return .restart
+  }
+
+  /// Once only: what a guest that does not go on leaves behind.
+  func once(_ body: (inout PageTableWork, inout EntryBudget) throws(XenError) -> Void) -> XenError? {
+    var budget = EntryBudget(entries: self.budget)
+    do throws(XenError) {
+      try body(&work, &budget)
+      return nil
+    } catch { return error }
+  }
+
+  func drain() {
+    for _ in 0..<100_000 {
+      var budget = EntryBudget(entries: self.budget)
+      if world.ledger[].drain(&work, &budget) { return }
+      preemptions += 1
+    }
+    preconditionFailure("the queue does not get empty")
+  }
+
+  func pin(_ frame: MachineFrame, _ level: Int, _ rules: EntryRules? = nil) -> XenError? {
+    toTheEnd { work, budget throws(XenError) in
+      try world.ledger[].pin(frame, level: level, rules ?? world.rules(id), &work, &budget)
+    }
+  }
+  func unpin(_ frame: MachineFrame) -> XenError? {
+    toTheEnd { work, budget throws(XenError) in try world.ledger[].unpin(frame, owner: DomainID(id), &work) }
+  }
+  func use(_ frame: MachineFrame, _ level: Int) -> XenError? {
+    toTheEnd { work, budget throws(XenError) in
+      try world.ledger[].use(frame, level: level, world.rules(id), &work, &budget)
+    }
+  }
+  func stopUsing(_ frame: MachineFrame) {
+    world.ledger[].stopUsing(frame, &work)
+    drain()
+  }
+  func update(_ table: MachineFrame, _ index: Int, _ value: UInt64, _ rules: EntryRules? = nil) -> XenError? {
+    toTheEnd { work, budget throws(XenError) in
+      try world.ledger[].updateEntry(table, index, to: value, rules ?? world.rules(id), &work, &budget)
+    }
+  }
+}
