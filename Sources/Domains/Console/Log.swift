@@ -9,11 +9,13 @@ public enum LogLevel: Int, Comparable {
   case info = 2
   case debug = 3
 
+  /// By weight: what matters most is the least.
   @inlinable public static func < (a: LogLevel, b: LogLevel) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// The console's state. Its lock has the highest rank: a message can be written anywhere.
 public struct Console: ~Copyable, Anchored {
+  /// The console's own slot.
   public static var anchorSlot: AnchorSlot { .console }
 
   /// Where the text goes and comes from; nil without one.
@@ -44,10 +46,12 @@ public struct Console: ~Copyable, Anchored {
 
 /// What the console's lock protects.
 public struct ConsoleRing: ~Copyable {
-  /// How many bytes have ever been put in, and from where a reader that clears starts.
+  /// How many bytes have ever been put in.
   public var produced: UInt64 = 0
+  /// From where a reader that clears starts.
   public var cleared: UInt64 = 0
 
+  /// A ring into which `produced` bytes have been put.
   public init(produced: UInt64 = 0) { self.produced = produced }
 }
 

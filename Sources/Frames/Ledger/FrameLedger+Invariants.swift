@@ -11,6 +11,7 @@ import XenABI
 public struct BrokenRule: BitwiseCopyable {
   /// The rule's name, and what is wrong.
   public let rule: StaticString
+  /// The frame that shows it.
   public let frame: MachineFrame
 }
 

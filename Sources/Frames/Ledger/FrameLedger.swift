@@ -60,11 +60,16 @@ public enum FrameType: UInt64 {
 
 /// A frame's type word, taken apart.
 public struct TypeWord: Equatable, BitwiseCopyable {
+  /// The word as it stands in the ledger.
   public var raw: UInt64
+  /// The word with these bits.
   @inlinable public init(_ raw: UInt64) { self.raw = raw }
 
+  /// All entries are valid for the owner.
   public static let validated: UInt64 = 1 &<< 59
+  /// Validation or teardown stopped half-way.
   public static let partial: UInt64 = 1 &<< 58
+  /// A pin holds a use.
   public static let pinned: UInt64 = 1 &<< 57
   static let countMask: UInt64 = 0xffff_ffff
 
@@ -74,9 +79,13 @@ public struct TypeWord: Equatable, BitwiseCopyable {
   /// Whether it is the word of a table of `level` (1 to 4).
   @inlinable @inline(__always)
   public func isTable(level: Int) -> Bool { raw &>> 60 == UInt64(truncatingIfNeeded: level) &+ 1 }
+  /// How many uses exist.
   @inlinable public var count: UInt64 { raw & 0xffff_ffff }
+  /// Whether it is validated.
   @inlinable public var isValidated: Bool { raw & TypeWord.validated != 0 }
+  /// Whether it is partial.
   @inlinable public var isPartial: Bool { raw & TypeWord.partial != 0 }
+  /// Whether it is pinned.
   @inlinable public var isPinned: Bool { raw & TypeWord.pinned != 0 }
 
   /// A word of a type with a count and flags.
@@ -85,6 +94,7 @@ public struct TypeWord: Equatable, BitwiseCopyable {
 
 /// The ledger of all frames. There is one; every operation is safe on any frame number.
 public struct FrameLedger: ~Copyable, Anchored {
+  /// The ledger's own slot.
   public static var anchorSlot: AnchorSlot { .frameLedger }
 
   // Three words, so that it is passed around in registers; all else is behind `rest`.

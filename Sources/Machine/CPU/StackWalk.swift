@@ -5,6 +5,7 @@ import CMachine
 
 /// One line of a backtrace.
 public struct Caller: BitwiseCopyable {
+  /// The address of code.
   public let address: UInt64
   /// Whether it is where a call returns to; if not, it is the instruction that a trap has interrupted.
   public let isReturn: Bool

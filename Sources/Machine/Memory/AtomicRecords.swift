@@ -8,6 +8,7 @@ public struct RecordWord: BitwiseCopyable {
   @usableFromInline let record: UInt64
   @usableFromInline let word: UInt64
 
+  /// A word of a record; whether there is such a one is seen when it is used.
   @inlinable @inline(__always)
   public init(_ record: UInt64, word: UInt64) {
     self.record = record
@@ -44,11 +45,13 @@ public struct AtomicRecords: @unchecked Sendable {
     return unsafe base + Int(truncatingIfNeeded: place.record &<< 2 &+ place.word)
   }
 
+  /// Reads a word.
   @inlinable @inline(__always)
   public func load(_ place: RecordWord) -> UInt64 {
     // SAFETY: 1. `address` checks.
     unsafe martlet_load64(address(place))
   }
+  /// Writes a word.
   @inlinable @inline(__always)
   public func store(_ place: RecordWord, _ value: UInt64) {
     // SAFETY: 1. `address` checks.
@@ -60,16 +63,19 @@ public struct AtomicRecords: @unchecked Sendable {
     // SAFETY: 1. `address` checks.
     unsafe martlet_cas64(address(place), expected, desired)
   }
+  /// Adds, wrapping; gives what was there.
   @discardableResult @inlinable @inline(__always)
   public func fetchAdd(_ place: RecordWord, _ value: UInt64) -> UInt64 {
     // SAFETY: 1. `address` checks.
     unsafe martlet_add64(address(place), value)
   }
+  /// Sets bits; gives what was there.
   @discardableResult @inlinable @inline(__always)
   public func fetchOr(_ place: RecordWord, _ bits: UInt64) -> UInt64 {
     // SAFETY: 1. `address` checks.
     unsafe martlet_or64(address(place), bits)
   }
+  /// Keeps only the given bits; gives what was there.
   @discardableResult @inlinable @inline(__always)
   public func fetchAnd(_ place: RecordWord, _ bits: UInt64) -> UInt64 {
     // SAFETY: 1. `address` checks.

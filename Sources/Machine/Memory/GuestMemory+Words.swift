@@ -2,9 +2,11 @@
 // A few words of guest memory at once, without a detour through a buffer: entry frames, and the small requests of hypercalls.
 import CMachine
 
-/// Two, three and nine words as they stood in guest memory.
+/// Two words as they stood in guest memory.
 public typealias GuestWords2 = martlet_words2
+/// Three words.
 public typealias GuestWords3 = martlet_words3
+/// Nine words.
 public typealias GuestWords9 = martlet_words9
 
 extension GuestMemory {

@@ -73,16 +73,19 @@ public enum PhysicalWindow {
   }
 
   // 32-bit words, `index` 0 to 1023.
+  /// Reads the 4-byte word at `index` (0 to 1023).
   @inlinable @inline(__always)
   public static func load32(_ frame: MachineFrame, word index: Int) -> UInt32 {
     // SAFETY: as in load.
     unsafe martlet_load32(address(frame, index &<< 2))
   }
+  /// Writes the 4-byte word at `index`.
   @inlinable @inline(__always)
   public static func store32(_ frame: MachineFrame, word index: Int, _ value: UInt32) {
     // SAFETY: as in load.
     unsafe martlet_store32(address(frame, index &<< 2), value)
   }
+  /// Compare-and-exchange of the 4-byte word at `index`; gives what was there.
   @inlinable @inline(__always)
   public static func compareExchange32(
     _ frame: MachineFrame, word index: Int, expected: UInt32, desired: UInt32
@@ -90,27 +93,32 @@ public enum PhysicalWindow {
     // SAFETY: as in load.
     unsafe martlet_cas32(address(frame, index &<< 2), expected, desired)
   }
+  /// Sets bits of the 4-byte word at `index`; gives the old value.
   @discardableResult @inlinable @inline(__always)
   public static func fetchOr32(_ frame: MachineFrame, word index: Int, _ bits: UInt32) -> UInt32 {
     // SAFETY: as in load.
     unsafe martlet_or32(address(frame, index &<< 2), bits)
   }
+  /// Keeps only the given bits of the 4-byte word at `index`; gives the old value.
   @discardableResult @inlinable @inline(__always)
   public static func fetchAnd32(_ frame: MachineFrame, word index: Int, _ bits: UInt32) -> UInt32 {
     // SAFETY: as in load.
     unsafe martlet_and32(address(frame, index &<< 2), bits)
   }
   // 16-bit words, `index` 0 to 2047, and bytes.
+  /// Reads the 2-byte word at `index` (0 to 2047).
   @inlinable @inline(__always)
   public static func load16(_ frame: MachineFrame, word index: Int) -> UInt16 {
     // SAFETY: as in load.
     unsafe martlet_load16(address(frame, index &<< 1))
   }
+  /// Writes the 2-byte word at `index`.
   @inlinable @inline(__always)
   public static func store16(_ frame: MachineFrame, word index: Int, _ value: UInt16) {
     // SAFETY: as in load.
     unsafe martlet_store16(address(frame, index &<< 1), value)
   }
+  /// Compare-and-exchange of the 2-byte word at `index`; gives what was there.
   @inlinable @inline(__always)
   public static func compareExchange16(
     _ frame: MachineFrame, word index: Int, expected: UInt16, desired: UInt16
@@ -118,21 +126,25 @@ public enum PhysicalWindow {
     // SAFETY: as in load.
     unsafe martlet_cas16(address(frame, index &<< 1), expected, desired)
   }
+  /// Keeps only the given bits of the 2-byte word at `index`; gives the old value.
   @discardableResult @inlinable @inline(__always)
   public static func fetchAnd16(_ frame: MachineFrame, word index: Int, _ bits: UInt16) -> UInt16 {
     // SAFETY: as in load.
     unsafe martlet_and16(address(frame, index &<< 1), bits)
   }
+  /// Sets bits of the 2-byte word at `index`; gives the old value.
   @discardableResult @inlinable @inline(__always)
   public static func fetchOr16(_ frame: MachineFrame, word index: Int, _ bits: UInt16) -> UInt16 {
     // SAFETY: as in load.
     unsafe martlet_or16(address(frame, index &<< 1), bits)
   }
+  /// Reads the byte at `offset` (0 to 4095).
   @inlinable @inline(__always)
   public static func load8(_ frame: MachineFrame, byte offset: Int) -> UInt8 {
     // SAFETY: 1. `address` checks.
     unsafe martlet_load8(address(frame, offset))
   }
+  /// Writes the byte at `offset`.
   @inlinable @inline(__always)
   public static func store8(_ frame: MachineFrame, byte offset: Int, _ value: UInt8) {
     // SAFETY: 1. `address` checks.

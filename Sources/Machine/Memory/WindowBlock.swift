@@ -37,11 +37,13 @@ public struct WindowBlock: BitwiseCopyable, @unchecked Sendable {
     return unsafe address + offset
   }
 
+  /// Reads the byte at `offset` (0 to 63).
   @inlinable @inline(__always)
   public func load8(_ offset: Int) -> UInt8 {
     // SAFETY: 1. `at` checks.
     unsafe martlet_load8(at(offset, bytes: 1))
   }
+  /// Writes the byte at `offset`.
   @inlinable @inline(__always)
   public func store8(_ offset: Int, _ value: UInt8) {
     // SAFETY: 1. `at` checks.
@@ -53,11 +55,13 @@ public struct WindowBlock: BitwiseCopyable, @unchecked Sendable {
     // SAFETY: 1. `at` checks.
     unsafe martlet_exchange8(at(offset, bytes: 1), value)
   }
+  /// Reads the 8-byte word at `offset`, a multiple of eight.
   @inlinable @inline(__always)
   public func load(_ offset: Int) -> UInt64 {
     // SAFETY: 1. `at` checks.
     unsafe martlet_load64(at(offset, bytes: 8))
   }
+  /// Writes the 8-byte word at `offset`, a multiple of eight.
   @inlinable @inline(__always)
   public func store(_ offset: Int, _ value: UInt64) {
     // SAFETY: 1. `at` checks.
