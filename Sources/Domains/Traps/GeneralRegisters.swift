@@ -30,7 +30,9 @@ extension TrapFrame {
   }
 
   /// The general register with a number as instructions have it (0 to 15).
-  func general(_ number: UInt8) -> UInt64 {
+  ///
+  /// Mutating so that it is handed the frame's place, not a copy of the frame.
+  mutating func general(_ number: UInt8) -> UInt64 {
     switch number & 15 {
     case 0: rax
     case 1: rcx

@@ -47,7 +47,8 @@ extension GuestMemory {
   /// Writes seven words. Gives whether all were written.
   @inlinable @inline(__always)
   public static func writeWords(
-    _ to: LinearAddress, _ w0: UInt64, _ w1: UInt64, _ w2: UInt64, _ w3: UInt64, _ w4: UInt64, _ w5: UInt64, _ w6: UInt64
+    _ to: LinearAddress, _ w0: UInt64, _ w1: UInt64, _ w2: UInt64, _ w3: UInt64, _ w4: UInt64, _ w5: UInt64,
+    _ w6: UInt64
   ) -> Bool {
     allowsFew(to, bytes: 56) && martlet_write_words7(to.raw, w0, w1, w2, w3, w4, w5, w6)
   }
@@ -55,7 +56,8 @@ extension GuestMemory {
   /// Writes eight words. Gives whether all were written.
   @inlinable @inline(__always)
   public static func writeWords(
-    _ to: LinearAddress, _ w0: UInt64, _ w1: UInt64, _ w2: UInt64, _ w3: UInt64, _ w4: UInt64, _ w5: UInt64, _ w6: UInt64,
+    _ to: LinearAddress, _ w0: UInt64, _ w1: UInt64, _ w2: UInt64, _ w3: UInt64, _ w4: UInt64, _ w5: UInt64,
+    _ w6: UInt64,
     _ w7: UInt64
   ) -> Bool {
     allowsFew(to, bytes: 64) && martlet_write_words8(to.raw, w0, w1, w2, w3, w4, w5, w6, w7)

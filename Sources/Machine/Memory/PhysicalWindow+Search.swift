@@ -26,7 +26,8 @@ extension PhysicalWindow {
     let words = unsafe address(frame, 0).assumingMemoryBound(to: UInt64.self)
     var index = start
     while index &+ 4 <= 512 {
-      let any = unsafe martlet_load64(words + index) | martlet_load64(words + (index &+ 1))
+      let any =
+        unsafe martlet_load64(words + index) | martlet_load64(words + (index &+ 1))
         | martlet_load64(words + (index &+ 2)) | martlet_load64(words + (index &+ 3))
       if any & bits != 0 { break }
       index &+= 4
@@ -42,7 +43,8 @@ extension PhysicalWindow {
     let words = unsafe address(frame, 0).assumingMemoryBound(to: UInt64.self)
     var index = end
     while index >= 4 {
-      let any = unsafe martlet_load64(words + (index &- 1)) | martlet_load64(words + (index &- 2))
+      let any =
+        unsafe martlet_load64(words + (index &- 1)) | martlet_load64(words + (index &- 2))
         | martlet_load64(words + (index &- 3)) | martlet_load64(words + (index &- 4))
       if any & bits != 0 { break }
       index &-= 4
