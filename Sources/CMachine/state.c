@@ -6,6 +6,7 @@
 uint64_t martlet_anchors[32];
 struct martlet_cpu martlet_cpus[MARTLET_MAX_CPUS];
 uint64_t martlet_flush_clock = 1, martlet_cpus_started = 1, martlet_boot_flags;
+uint64_t martlet_panic_owner, martlet_panic_nested;
 uint64_t martlet_features[8];
 uint64_t martlet_window_base;
 uint64_t martlet_window_frames;
@@ -16,7 +17,9 @@ uint8_t martlet_idt[4096] __attribute__((aligned(4096)));
 
 void *memset(void *to, int value, size_t count) {
   void *d = to;
-  __asm__ volatile("rep stosb" : "+D"(d), "+c"(count) : "a"(value) : "memory");
+  size_t words = count >> 3, tail = count & 7;
+  uint64_t pattern = (uint8_t)value * 0x0101010101010101ull;
+  __asm__ volatile("rep stosq\n\tmov %3, %%rcx\n\trep stosb" : "+D"(d), "+c"(words) : "a"(pattern), "r"(tail) : "memory");
   return to;
 }
 void *memcpy(void *restrict to, const void *restrict from, size_t count) {

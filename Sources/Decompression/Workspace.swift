@@ -19,6 +19,7 @@ public struct Workspace: ~Copyable, ~Escapable {
   /// A workspace over three pieces of memory of at least `byteCount`, `halfwordCount` and `wordCount` elements.
   /// Shorter ones are not an error here: `decompress` then throws `DecompressionError.workspaceTooSmall`.
   @_lifetime(copy bytes, copy halfwords, copy words)
+  /// A workspace over three buffers, which must have at least the sizes above.
   public init(
     bytes: consuming MutableSpan<UInt8>, halfwords: consuming MutableSpan<UInt16>, words: consuming MutableSpan<UInt32>
   ) {

@@ -6,6 +6,7 @@ import XenABI
 
 /// The hypervisor.
 public struct Hypervisor: ~Copyable, Anchored {
+  /// The hypervisor's own slot.
   public static var anchorSlot: AnchorSlot { .hypervisor }
 
   /// System time.
@@ -29,6 +30,7 @@ public struct Hypervisor: ~Copyable, Anchored {
   /// The time of day at system time zero, in nanoseconds since 1970.
   public var wallClockBase = AtomicWord(0)
 
+  /// The record, once boot has made what it holds.
   public init(
     clock: SystemClock, tables: consuming HypervisorPageTables, machineToPhysical: MachineToPhysical,
     domains: consuming DomainTable, vcpus: consuming VCPURegistry

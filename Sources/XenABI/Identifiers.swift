@@ -4,7 +4,9 @@ import CXenABI
 
 /// A domain's number (`domid_t`, xen/xen.h).
 public struct DomainID: Hashable, Sendable, BitwiseCopyable {
+  /// The number.
   public var raw: UInt16
+  /// The domain of a number, whether it exists or not.
   @inlinable public init(_ raw: UInt16) { self.raw = raw }
 
   /// The caller itself (DOMID_SELF).
@@ -28,42 +30,63 @@ public struct DomainID: Hashable, Sendable, BitwiseCopyable {
 
 /// A vCPU's number within its domain.
 public struct VCPUID: Hashable, Sendable, BitwiseCopyable {
+  /// The number.
   public var raw: UInt32
+  /// The vCPU of a number.
   @inlinable public init(_ raw: UInt32) { self.raw = raw }
 }
 
 /// An event channel's local number (`evtchn_port_t`, xen/event_channel.h).
 public struct EventPort: Hashable, Sendable, BitwiseCopyable {
+  /// The number.
   public var raw: UInt32
+  /// The port of a number.
   @inlinable public init(_ raw: UInt32) { self.raw = raw }
 }
 
 /// An index into a grant table (`grant_ref_t`, xen/grant_table.h).
 public struct GrantReference: Hashable, Sendable, BitwiseCopyable {
+  /// The index.
   public var raw: UInt32
+  /// The grant of an index.
   @inlinable public init(_ raw: UInt32) { self.raw = raw }
 }
 
 /// A frame number as a guest counts its own memory (pfn, `xen_pfn_t`). For PV guests the hypervisor only stores it (M2P).
 public struct GuestFrame: Hashable, Sendable, BitwiseCopyable {
+  /// The number.
   public var number: UInt64
+  /// The frame of a number.
   @inlinable public init(_ number: UInt64) { self.number = number }
 }
 
 /// Virtual interrupts (VIRQ_*, xen/xen.h).
 public enum VirtualInterrupt {
+  /// VIRQ_TIMER.
   public static let timer: UInt32 = 0
+  /// VIRQ_DEBUG.
   public static let debug: UInt32 = 1
+  /// VIRQ_CONSOLE: input has come.
   public static let console: UInt32 = 2
+  /// VIRQ_DOM_EXC: a domain has shut down.
   public static let domainException: UInt32 = 3
+  /// VIRQ_TBUF.
   public static let traceBuffer: UInt32 = 4
+  /// VIRQ_DEBUGGER.
   public static let debugger: UInt32 = 6
+  /// VIRQ_XENOPROF.
   public static let profiler: UInt32 = 7
+  /// VIRQ_CON_RING.
   public static let consoleRing: UInt32 = 8
+  /// VIRQ_PCPU_STATE.
   public static let cpuState: UInt32 = 9
+  /// VIRQ_MEM_EVENT.
   public static let memoryEvent: UInt32 = 10
+  /// VIRQ_ARGO.
   public static let argo: UInt32 = 11
+  /// VIRQ_ENOMEM.
   public static let outOfMemory: UInt32 = 12
+  /// VIRQ_XENPMU.
   public static let performance: UInt32 = 13
   /// Numbers below this exist (NR_VIRQS).
   public static let count: UInt32 = 24

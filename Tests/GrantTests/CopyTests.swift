@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Copies between frames that are granted or the caller's own: what is copied, what is refused, what stays held.
 import Frames
 import Machine
 import Testing

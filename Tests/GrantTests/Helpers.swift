@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What these tests count and look at of the simulated machine.
 import CMachine
 import Frames
 import Machine

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Guests that mean harm: entries that change under a use, handles of others, addresses of the hypervisor's, races.
 import CMachine
 import Foundation
 import Frames

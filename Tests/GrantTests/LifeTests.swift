@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Grants and the end of domains: of who granted, and of who mapped.
 import Frames
 import Machine
 import Testing

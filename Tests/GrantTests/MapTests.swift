@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Mapping and unmapping grants: entries, counts, handles, flushes, and each refusal.
 import Frames
 import Machine
 import Testing

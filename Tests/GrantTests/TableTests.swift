@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A grant table as a whole: its size, its versions, swaps, queries.
 import Frames
 import Machine
 import Testing

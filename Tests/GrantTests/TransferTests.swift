@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Frames that change their owner by a grant entry, and those that may not.
 import Frames
 import Machine
 import Testing

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What boot loaders hand over, by both protocols, real and damaged.
 
 import Testing
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Where a bzImage's payload is, and images that lie about it.
 
 import Testing
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The hypervisor's options: each form, each mistake and what is said of it.
 
 import Testing
 

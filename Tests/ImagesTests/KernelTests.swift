@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// ELF files, Xen notes and the layout that follows, right and wrong.
 
 import Testing
 

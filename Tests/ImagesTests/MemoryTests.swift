@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Memory maps as firmware gives them, made sane; and what is free of them.
 
 import Testing
 

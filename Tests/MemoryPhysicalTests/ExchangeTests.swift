@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// XENMEM_exchange: whole chunks or nothing, with the counts as before.
 import CXenABI
 import Frames
 import Machine
@@ -48,7 +49,8 @@ import XenABI
   func `lists that do not match make no plan`(lists: Lists) { #expect(lists.plan == nil) }
 
   static func ask(
-    _ guest: PhysicalGuest, in input: [UInt64], order inputOrder: UInt32, out output: [UInt64], order outputOrder: UInt32,
+    _ guest: PhysicalGuest, in input: [UInt64], order inputOrder: UInt32, out output: [UInt64],
+    order outputOrder: UInt32,
     bits: UInt32 = 0, exchanged: UInt64 = 0, outputList: Int = 0x1000
   ) -> Int64 {
     for (index, frame) in input.enumerated() { guest.set64(0x100 + index * 8, frame) }
@@ -126,7 +128,8 @@ import XenABI
       let free = ledger[].freeFrames
       // Not enough low memory, the same frame twice, a foreign frame, a list that cannot be written, sizes, a bad start.
       #expect(Self.ask(guest, in: numbers, order: 0, out: [1], order: 2, bits: 13) == XenError.noMemory.code)
-      #expect(Self.ask(guest, in: [numbers[0], numbers[1], numbers[2], numbers[0]], order: 0, out: [1], order: 2) == -22)
+      #expect(
+        Self.ask(guest, in: [numbers[0], numbers[1], numbers[2], numbers[0]], order: 0, out: [1], order: 2) == -22)
       #expect(Self.ask(guest, in: [numbers[0], numbers[1], numbers[2], 1], order: 0, out: [1], order: 2) == -22)
       #expect(Self.ask(guest, in: [numbers[0], UInt64.max, 0, 0], order: 0, out: [1], order: 2) == -22)
       #expect(

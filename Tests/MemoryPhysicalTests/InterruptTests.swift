@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Lines from a device to a guest's event: routing, masking, ends of interrupts.
 import Frames
 import Machine
 import Testing
@@ -50,8 +51,10 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
   @Test func `an entry has its fields where the I/O APIC looks for them`() {
     let level = RedirectionEntry(vector: 0x31, apicID: 5, isLevel: true, isLow: true, isMasked: false)
     #expect(level.raw == 0x0500_0000_0000_a031)
-    #expect(RedirectionEntry(vector: 0xdf, apicID: 0x1fe, isLevel: false, isLow: false, isMasked: true).raw == 0xfe00_0000_0001_00df)
-    #expect(InterruptMessage(vector: 0x44, apicID: 7) .address == 0xfee0_7000)
+    #expect(
+      RedirectionEntry(vector: 0xdf, apicID: 0x1fe, isLevel: false, isLow: false, isMasked: true).raw
+        == 0xfe00_0000_0001_00df)
+    #expect(InterruptMessage(vector: 0x44, apicID: 7).address == 0xfee0_7000)
     #expect(InterruptMessage(vector: 0x44, apicID: 7).data == 0x44)
   }
 
@@ -171,7 +174,8 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
       try InterruptRouting.mapLine(20, for: guest.domain)
       _ = try #require(Self.bind(guest, 9))
       let notice = guest.frame()
-      #expect(outcome { () throws(XenError) in try guest.domain.setEOIFrame(MachineFrame(1), unmasksEvents: true) } == 22)
+      #expect(
+        outcome { () throws(XenError) in try guest.domain.setEOIFrame(MachineFrame(1), unmasksEvents: true) } == 22)
       try guest.domain.setEOIFrame(notice, unmasksEvents: true)
       #expect(PhysicalWindow.load(notice, word: 0) == 1 << 9)
       let port = try #require(Self.bind(guest, 20))
@@ -217,17 +221,22 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
       world.wire()
       let guest = world.guest(0, isPrivileged: true)
       try InterruptRouting.setSignal(gsi: 10, isLevel: true, isLow: true)
-      #expect(outcome { () throws(XenError) in try InterruptRouting.setSignal(gsi: 10, isLevel: false, isLow: true) } == 17)
-      #expect(outcome { () throws(XenError) in try InterruptRouting.setSignal(gsi: 30, isLevel: false, isLow: true) } == 22)
+      #expect(
+        outcome { () throws(XenError) in try InterruptRouting.setSignal(gsi: 10, isLevel: false, isLow: true) } == 17)
+      #expect(
+        outcome { () throws(XenError) in try InterruptRouting.setSignal(gsi: 30, isLevel: false, isLow: true) } == 22)
       try InterruptRouting.mapLine(10, for: guest.domain)
       #expect(world.entry(10) & 0xa000 == 0xa000)
       // What a guest writes to the controller itself: the signal of line 11.
       try InterruptRouting.writeController(physical: PhysicalWorld.controller.physical, register: 0x26, 0xa0ff)
       try InterruptRouting.mapLine(11, for: guest.domain)
       #expect(world.entry(11) & 0xa000 == 0xa000 && world.entry(11) & 0xff != 0xff)
-      #expect(outcome { () throws(XenError) in try InterruptRouting.writeController(physical: 0xfee0_0000, register: 0x26, 0) } == 19)
+      #expect(
+        outcome { () throws(XenError) in try InterruptRouting.writeController(physical: 0xfee0_0000, register: 0x26, 0)
+        } == 19)
       PhysicalWindow.store32(PhysicalWorld.controller, word: 1, 0x17_0020)
-      #expect((try? InterruptRouting.readController(physical: PhysicalWorld.controller.physical, register: 1)) == 0x17_0020)
+      #expect(
+        (try? InterruptRouting.readController(physical: PhysicalWorld.controller.physical, register: 1)) == 0x17_0020)
     }
   }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Memory maps, and the machine-to-physical table as guests and tools find it.
 import CXenABI
 import Frames
 import Machine
@@ -36,8 +37,11 @@ import XenABI
       #expect(read(guest, XENMEM_memory_map, room: 1, buffer: guest.address(0x100)) == 0)
       #expect(guest.get32(0) == 1 && guest.get32(0x100 + 20) == 0)
 
-      #expect(read(guest, XENMEM_machine_memory_map, room: 1, buffer: guest.address(0x100)) == XenError.notPermitted.code)
-      world.publishMemory([E820Entry(start: 0, size: 0xa0000, kind: 1), E820Entry(start: 1 << 20, size: 1 << 40, kind: 2)])
+      #expect(
+        read(guest, XENMEM_machine_memory_map, room: 1, buffer: guest.address(0x100)) == XenError.notPermitted.code)
+      world.publishMemory([
+        E820Entry(start: 0, size: 0xa0000, kind: 1), E820Entry(start: 1 << 20, size: 1 << 40, kind: 2),
+      ])
       #expect(read(control, XENMEM_machine_memory_map, room: 0, buffer: 0) == 0)
       #expect(control.get32(0) == 2)
       #expect(read(control, XENMEM_machine_memory_map, room: 9, buffer: control.address(0x100)) == 0)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Message-signalled interrupts of simulated PCI functions.
 import CXenABI
 import Frames
 import Machine

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// physdev_op: each sub-operation, its rights and errors.
 import CXenABI
 import Frames
 import Machine

@@ -57,7 +57,8 @@ final class PhysicalWorld {
     ).publish()
     let area = CPUArea(number: 0, tables: Ref<Hypervisor>.shared[].tables, memory: &memory)!
     let cpu = Ref<PhysicalCPU>.create(
-      in: take(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: 0, area: area, timers: TimerQueue(directory: take(1), first: take(1))))
+      in: take(Ref<PhysicalCPU>.framesNeeded),
+      PhysicalCPU(number: 0, area: area, timers: TimerQueue(directory: take(1), first: take(1))))
     cpu.bindToCurrentCPU()
     Ref<Hypervisor>.shared[].cpus[0] = cpu
     Ref<InterruptRouting>.create(
@@ -169,13 +170,21 @@ final class PhysicalGuest {
 
   private func place(_ offset: Int) -> (MachineFrame, Int) { (pages[offset >> 12], offset & 0xfff) }
   /// Words of its memory, by the offset from `base`.
-  func set64(_ offset: Int, _ value: UInt64) { PhysicalWindow.store(place(offset).0, word: place(offset).1 >> 3, value) }
+  func set64(_ offset: Int, _ value: UInt64) {
+    PhysicalWindow.store(place(offset).0, word: place(offset).1 >> 3, value)
+  }
   func get64(_ offset: Int) -> UInt64 { PhysicalWindow.load(place(offset).0, word: place(offset).1 >> 3) }
-  func set32(_ offset: Int, _ value: UInt32) { PhysicalWindow.store32(place(offset).0, word: place(offset).1 >> 2, value) }
+  func set32(_ offset: Int, _ value: UInt32) {
+    PhysicalWindow.store32(place(offset).0, word: place(offset).1 >> 2, value)
+  }
   func get32(_ offset: Int) -> UInt32 { PhysicalWindow.load32(place(offset).0, word: place(offset).1 >> 2) }
-  func set16(_ offset: Int, _ value: UInt16) { PhysicalWindow.store16(place(offset).0, word: place(offset).1 >> 1, value) }
+  func set16(_ offset: Int, _ value: UInt16) {
+    PhysicalWindow.store16(place(offset).0, word: place(offset).1 >> 1, value)
+  }
   func address(_ offset: Int) -> UInt64 { PhysicalGuest.base + UInt64(offset) }
-  func clear(_ range: Range<Int>) { for offset in stride(from: range.lowerBound, to: range.upperBound, by: 8) { set64(offset, 0) } }
+  func clear(_ range: Range<Int>) {
+    for offset in stride(from: range.lowerBound, to: range.upperBound, by: 8) { set64(offset, 0) }
+  }
 
   /// Frame numbers that stand in its memory one after the other.
   func frames(_ offset: Int, count: Int) -> [MachineFrame] {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// platform_op: each sub-operation, its rights and errors.
 import CXenABI
 import Frames
 import Machine
@@ -9,7 +10,8 @@ import XenABI
 @testable import Hypercalls
 
 @Suite struct PlatformTests {
-  static func call(_ guest: PhysicalGuest, _ command: Int32, version: UInt32 = UInt32(XENPF_INTERFACE_VERSION)) -> Int64 {
+  static func call(_ guest: PhysicalGuest, _ command: Int32, version: UInt32 = UInt32(XENPF_INTERFACE_VERSION)) -> Int64
+  {
     guest.set32(0, UInt32(command))
     guest.set32(4, version)
     return guest.call(platformOp, guest.address(0))
@@ -75,7 +77,9 @@ import XenABI
       #expect(control.get32(16) == UInt32(XEN_PCPU_FLAGS_INVALID))
       control.set32(8, UInt32.max)
       #expect(Self.call(control, XENPF_get_cpuinfo) == 0)
-      for command in [XENPF_cpu_online, XENPF_cpu_offline] { #expect(Self.call(control, command) == XenError.invalid.code) }
+      for command in [XENPF_cpu_online, XENPF_cpu_offline] {
+        #expect(Self.call(control, command) == XenError.invalid.code)
+      }
       control.set32(8, 0)
       #expect(Self.call(control, XENPF_cpu_online) == 0)
       #expect(Self.call(control, XENPF_cpu_offline) == XenError.notSupported.code)
@@ -88,7 +92,7 @@ import XenABI
   @Test func `family and model are unpacked`() {
     let skylake = ProcessorVersion(leaf1: 0x506e3)
     #expect([skylake.family, skylake.model, skylake.stepping] == [6, 0x5e, 3])
-    let zen = ProcessorVersion(leaf1: 0x00870f10)
+    let zen = ProcessorVersion(leaf1: 0x0087_0f10)
     #expect([zen.family, zen.model, zen.stepping] == [0x17, 0x71, 0])
     let old = ProcessorVersion(leaf1: 0x543)
     #expect([old.family, old.model, old.stepping] == [5, 4, 3])

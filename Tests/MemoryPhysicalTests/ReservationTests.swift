@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Reservations that grow and shrink, limits, claims, and what is told of them.
 import CXenABI
 import Frames
 import Machine

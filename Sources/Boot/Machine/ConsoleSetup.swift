@@ -18,15 +18,44 @@ enum ConsoleSetup {
         port = candidate
       }
     }
-    let frames = 8
-    guard let ring = memory.allocate(frames: UInt64(frames), limit: 1 &<< 20),
+    guard let header = ringPlace(&memory),
       let place = memory.allocate(frames: Ref<Console>.framesNeeded, limit: 1 &<< 20)
     else { BootFailure.stop("not enough memory for a console; give the machine more") }
-    for index in 0..<UInt64(frames) { PhysicalWindow.clear(ring + index) }
-    let console = Ref<Console>.create(in: place, Console(port: port, ring: ring, frames: frames))
+    let ring = header + 1
+    let preserved = PreservedRing(header: header, first: ring, bytes: ringFrames &* 4096)
+    let record = preserved.record()
+    if record == nil {
+      for index in 0...UInt64(ringFrames) { PhysicalWindow.clear(header + index) }
+    }
+    let console = Ref<Console>.create(
+      in: place,
+      Console(port: port, ring: ring, frames: ringFrames, header: header, produced: record?.produced ?? 0))
     console[].threshold = level(options.logLevels.always)
     console[].guestThreshold = level(options.guestLogLevels.always)
     console.publish()
+    if let record {
+      console.showPrevious(record)
+      preserved.forget()
+    }
+  }
+
+  /// The ring's size, without the frame before it that describes it.
+  static let ringFrames = 16
+
+  /// Where the ring goes: to a place that does not depend on what is loaded, so that it is found again after a warm reboot;
+  /// firmware and loaders work near the start and the end of memory. Modules may be in the way of one place, so there are
+  /// three. A machine that has none of them free has its ring anywhere.
+  private static func ringPlace(_ memory: inout BootMemory) -> MachineFrame? {
+    let frames = UInt64(ringFrames &+ 1)
+    let megabytes: InlineArray<3, UInt64> = [208, 112, 44]
+    for index in megabytes.indices {
+      let start = megabytes[index] &<< 8
+      if memory.isFree(start: start, end: start &+ frames) {
+        memory.reserve(start: start, end: start &+ frames)
+        return MachineFrame(start)
+      }
+    }
+    return memory.allocate(frames: frames, limit: 1 &<< 20)
   }
 
   static func level(_ level: Images.LogLevel) -> Domains.LogLevel {

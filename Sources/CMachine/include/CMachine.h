@@ -7,6 +7,7 @@
 // Everything is in one image: no symbol needs to go through a table of offsets.
 #pragma GCC visibility push(hidden)
 #include "instructions.h"
+#include "guestwords.h"
 #include "atomics.h"
 #include "layout.h"
 #pragma GCC visibility pop

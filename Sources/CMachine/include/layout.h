@@ -74,7 +74,8 @@ struct martlet_cpu {
   uint64_t frame_of_area;   // the level-1 table of its area
   uint32_t apic_id;
   uint32_t online;
-  uint64_t reserved[4];
+  uint64_t panic_frame;     // where it stopped for a panic: the address of the frame; zero while it runs
+  uint64_t reserved[3];
 };
 
 #endif

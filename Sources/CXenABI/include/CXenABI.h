@@ -23,6 +23,7 @@
 #include "/usr/include/xen/nmi.h"
 #include "/usr/include/xen/elfnote.h"
 #include "/usr/include/xen/arch-x86/cpuid.h"
+#include "/usr/include/xen/arch-x86/xen-mca.h"
 #include "/usr/include/xen/domctl.h"
 #include "/usr/include/xen/sysctl.h"
 
@@ -30,6 +31,17 @@
 
 #define MARTLET_OFFSET(structure, field) OFFSET_##structure##_##field = offsetof(struct structure, field)
 enum {
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_cpunr),
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_apicid),
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_ncores),
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_ncores_active),
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_nthreads),
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_cpuid_level),
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_family),
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_model),
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_step),
+  MARTLET_OFFSET(mcinfo_logical_cpu, mc_vendorid),
+  SIZE_mcinfo_logical_cpu = sizeof(struct mcinfo_logical_cpu),
   MARTLET_OFFSET(start_info, nr_pages),
   MARTLET_OFFSET(start_info, shared_info),
   MARTLET_OFFSET(start_info, flags),

@@ -25,9 +25,12 @@ public enum CommandLine {
 
 /// Where bytes of the hypervisor's own lie in physical memory.
 public struct PhysicalBytes: BitwiseCopyable {
+  /// The physical address of the first byte.
   public var physical: UInt64
+  /// How many bytes there are.
   public var count: Int
 
+  /// Bytes at a physical address.
   public init(physical: UInt64, count: Int) {
     self.physical = physical
     self.count = count

@@ -14,6 +14,7 @@ public struct ConsoleInput: ~Copyable {
   /// Whether the debug keys have the keyboard.
   var isOurs = false
 
+  /// No input yet; the keyboard is Domain 0's.
   public init() {}
 
   /// Takes what has come over the line. On any CPU.

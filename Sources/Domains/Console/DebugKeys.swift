@@ -30,6 +30,7 @@ public enum DebugKeys {
     case UInt8(ascii: "t"): time()
     case UInt8(ascii: "e"): eventChannels()
     case UInt8(ascii: "g"): grants()
+    case UInt8(ascii: "C"): crash()
     case UInt8(ascii: "R"): MachineEnd.reboot()
     case 10, 13: break
     default: say("no such key; 'h' lists them")
@@ -46,7 +47,15 @@ public enum DebugKeys {
     say("t  time")
     say("e  event channels")
     say("g  grant tables")
+    say("C  crash the hypervisor, to see how it tells")
     say("R  reboot the machine")
+  }
+
+  /// A failed check of ours, as a bug would cause it.
+  @inline(never)
+  private static func crash() -> Never {
+    say("crashing the hypervisor")
+    preconditionFailure("asked for by a debug key")
   }
 
   private static func forEachDomain(_ body: (Ref<Domain>) -> Void) {

@@ -37,5 +37,6 @@ public struct ConsoleLine: BitwiseCopyable {
   var bytes = InlineArray<168, UInt8>(repeating: 0)
   var count = 0
 
+  /// An empty line.
   public init() {}
 }

@@ -25,17 +25,20 @@ public struct Console: ~Copyable, Anchored {
   /// The ring of everything shown: frames from `ringFirst` on, a power of two of bytes.
   let ringFirst: MachineFrame
   let ringBytes: Int
+  /// The frame that says after a warm reboot what the ring holds; nil for a ring that need not outlive one.
+  let header: MachineFrame?
   /// The ring's bookkeeping.
   public var lock: Lock<ConsoleRing>
   /// What has been typed.
   public var input = Lock<ConsoleInput>(.console, ConsoleInput())
 
-  /// A console with a ring in `frames` (a power of two) frames.
-  public init(port: SerialPort?, ring: MachineFrame, frames: Int) {
+  /// A console with a ring in `frames` (a power of two) frames, which already holds the newest of `produced` bytes.
+  public init(port: SerialPort?, ring: MachineFrame, frames: Int, header: MachineFrame? = nil, produced: UInt64 = 0) {
     self.port = port
     ringFirst = ring
     ringBytes = frames &* 4096
-    lock = Lock(.console, ConsoleRing())
+    self.header = header
+    lock = Lock(.console, ConsoleRing(produced: produced))
   }
 }
 
@@ -45,7 +48,7 @@ public struct ConsoleRing: ~Copyable {
   public var produced: UInt64 = 0
   public var cleared: UInt64 = 0
 
-  public init() {}
+  public init(produced: UInt64 = 0) { self.produced = produced }
 }
 
 extension Ref where T == Console {
@@ -60,9 +63,20 @@ extension Ref where T == Console {
     }
   }
 
+  /// Runs `body` with the ring, alone. A CPU that has panicked waits for nobody, and has the ring outlive each of its lines.
+  func withRing(_ body: (inout ConsoleRing) -> Void) {
+    guard PanicState.isOurs else { return self[].lock.withLock(body) }
+    self[].lock.seize { ring in
+      body(&ring)
+      if let header = self[].header {
+        PreservedRing(header: header, first: self[].ringFirst, bytes: self[].ringBytes).seal(produced: ring.produced)
+      }
+    }
+  }
+
   /// Writes a line, prefixed as users of Xen know it.
   public func write(_ line: borrowing TextLine) {
-    self[].lock.withLock { ring in
+    withRing { ring in
       var prefix = TextLine()
       prefix.put("(XEN) ")
       prefix.forEach { emit($0, &ring) }
@@ -73,7 +87,7 @@ extension Ref where T == Console {
 
   /// Writes bytes of a guest's as they are.
   public func write(raw bytes: Span<UInt8>) {
-    self[].lock.withLock { ring in
+    withRing { ring in
       for index in 0..<bytes.count { emit(bytes[index], &ring) }
     }
   }

@@ -7,6 +7,7 @@ public struct AtomicCPUSet: ~Copyable {
   var low = AtomicWord(0)
   var high = AtomicWord(0)
 
+  /// The empty set.
   public init() {}
 
   /// Adds a number.

@@ -5,11 +5,17 @@ import XenABI
 
 /// Why a domain has shut down (SHUTDOWN_* in xen/sched.h).
 public enum ShutdownReason {
+  /// SHUTDOWN_poweroff.
   public static let powerOff: UInt32 = 0
+  /// SHUTDOWN_reboot.
   public static let reboot: UInt32 = 1
+  /// SHUTDOWN_suspend.
   public static let suspend: UInt32 = 2
+  /// SHUTDOWN_crash.
   public static let crash: UInt32 = 3
+  /// SHUTDOWN_watchdog.
   public static let watchdog: UInt32 = 4
+  /// SHUTDOWN_soft_reset.
   public static let softReset: UInt32 = 5
   /// The highest reason there is.
   public static let highest: UInt32 = 5

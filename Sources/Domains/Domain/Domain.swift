@@ -116,5 +116,6 @@ public struct DomainLife: ~Copyable {
   /// Whether its destruction has begun.
   public var isDying = false
 
+  /// A life that has just begun.
   public init() {}
 }

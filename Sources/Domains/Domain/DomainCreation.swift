@@ -7,12 +7,18 @@ import XenABI
 
 /// What a new domain is to be like.
 public struct DomainSpecification {
+  /// Its number.
   public var id: DomainID
+  /// Whether it may control the machine and other domains.
   public var isPrivileged: Bool
+  /// Whether it may use devices.
   public var mayUseHardware: Bool
+  /// How many vCPUs it has.
   public var vcpus: Int
+  /// How many frames it may own at most.
   public var frameLimit: UInt64
 
+  /// A specification of all of these.
   public init(id: DomainID, isPrivileged: Bool, mayUseHardware: Bool, vcpus: Int, frameLimit: UInt64) {
     self.id = id
     self.isPrivileged = isPrivileged

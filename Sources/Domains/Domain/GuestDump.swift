@@ -9,6 +9,7 @@ public enum GuestDump {
   public static func current() {
     guard let vcpu = Ref<PhysicalCPU>.current[].vcpu else { return }
     print(vcpu, CPUs.guestFrame[])
+    memory(CPUs.guestFrame[])
   }
 
   /// One vCPU with its registers.
@@ -23,11 +24,52 @@ public enum GuestDump {
     }
     row("rip", f.rip, "cs ", f.cs & 0xffff, "rfl", f.rflags)
     row("rsp", f.rsp, "ss ", f.ss & 0xffff, "err", UInt64(f.vector & 0xff) &<< 32 | UInt64(f.error_code))
+    general(f)
+  }
+
+  /// The general registers.
+  static func general(_ f: TrapFrame) {
     row("rax", f.rax, "rbx", f.rbx, "rcx", f.rcx)
     row("rdx", f.rdx, "rsi", f.rsi, "rdi", f.rdi)
     row("rbp", f.rbp, "r8 ", f.r8, "r9 ", f.r9)
     row("r10", f.r10, "r11", f.r11, "r12", f.r12)
     row("r13", f.r13, "r14", f.r14, "r15", f.r15)
+  }
+
+  /// The instructions around RIP and the top of the stack, as far as they can be read in the current address space, which is
+  /// the guest's whose registers `f` are. A guest may point anywhere: reads fault safely.
+  static func memory(_ f: TrapFrame) {
+    Log.write(.error) {
+      $0.put("code")
+      for offset in 0..<UInt64(32) {
+        let address = LinearAddress(f.rip &- 12 &+ offset)
+        $0.put(offset == 12 ? " <" : " ")
+        if let byte = try? GuestMemory.read(address, as: UInt8.self, initial: 0) {
+          $0.put(hex: UInt64(byte), digits: 2)
+        } else {
+          $0.put("??")
+        }
+        if offset == 12 { $0.put(">") }
+      }
+    }
+    Log.write(.error, "stack")
+    for line in 0..<UInt64(8) {
+      let start = f.rsp &+ line &* 32
+      var text = TextLine()
+      var words = 0
+      text.put("  ")
+      text.put(hex: start, digits: 16)
+      text.put(":")
+      for word in 0..<UInt64(4) {
+        guard let value = try? GuestMemory.read64(LinearAddress(start &+ word &* 8)) else { break }
+        text.put(" ")
+        text.put(hex: value, digits: 16)
+        words &+= 1
+      }
+      if words == 0 { text.put(" not readable") }
+      Ref<Console>.shared.write(text)
+      if words < 4 { break }
+    }
   }
 
   static func row(_ a: StaticString, _ x: UInt64, _ b: StaticString, _ y: UInt64, _ c: StaticString, _ z: UInt64) {

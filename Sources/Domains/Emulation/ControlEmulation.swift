@@ -9,7 +9,7 @@ enum ControlEmulation {
   static func read(_ register: ControlRegister, _ vcpu: Ref<VCPU>) -> UInt64? {
     switch register {
     case .cr0: vcpu[].cr0
-    case .cr2: PhysicalWindow.load(vcpu[].info.frame, word: (vcpu[].info.offset &+ VCPUInfoLayout.cr2) &>> 3)
+    case .cr2: vcpu[].info.cr2
     case .cr3: vcpu[].kernelTable?.physical
     case .cr4: vcpu[].cr4
     case .cr8: nil
@@ -25,7 +25,7 @@ enum ControlEmulation {
       vcpu.setTaskSwitched(value & 8 != 0)
       return true
     case .cr2:
-      vcpu[].info.setCR2(value)
+      vcpu[].info.cr2 = value
       return true
     case .cr3:
       // There is a hypercall for it, which can be preempted; this way stays for kernels that write what is there already.
@@ -72,6 +72,7 @@ extension Ref where T == VCPU {
     else { return false }
     guard Registers.setXCR0(value) else { return false }
     self[].xcr0 = value
+    Ref<PhysicalCPU>.current[].xcr0 = value
     return true
   }
 

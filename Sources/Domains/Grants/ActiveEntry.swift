@@ -6,6 +6,7 @@ import XenABI
 /// How often a grant is in use: four counts of up to 127, for mappings of each kind. A copy counts as a mapping for the CPU.
 public struct GrantPins: Equatable, BitwiseCopyable {
   // Bytes from the low end: CPU reading, CPU writing, device reading, device writing.
+  /// The counts, packed.
   public private(set) var raw: UInt32
   static let readMask: UInt32 = 0x00ff_00ff
   static let writeMask: UInt32 = 0xff00_ff00

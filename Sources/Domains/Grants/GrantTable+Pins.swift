@@ -12,9 +12,11 @@ public struct PinnedGrant: BitwiseCopyable {
   public let frame: MachineFrame
   /// The first byte that may be used, and the first after those.
   public let start: Int
+  /// The offset after the last byte that may be used.
   public let end: Int
   /// For a transitive grant: whose grant is to be used, and which. Claims of the granter's.
   public let nextDomain: DomainID
+  /// The grant of that domain that it leads to.
   public let nextReference: GrantReference
 
   init(_ grant: SharedGrant, frame: MachineFrame) {

@@ -134,7 +134,9 @@ extension InterruptRouting {
   /// Takes all interrupts back from a domain that is being destroyed.
   public static func takeAll(from domain: Ref<Domain>) {
     _ = withState { state -> Void? in
-      for pirq in 0..<UInt32(state.records.count) where state.records[Int(pirq)].owner == domain[].id { state.takeBack(pirq) }
+      for pirq in 0..<UInt32(state.records.count) where state.records[Int(pirq)].owner == domain[].id {
+        state.takeBack(pirq)
+      }
       return ()
     }
     domain.dropEOIFrame()

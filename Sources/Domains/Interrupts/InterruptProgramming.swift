@@ -47,7 +47,8 @@ extension InterruptState {
     guard let record = record(pirq) else { return }
     switch record.source {
     case .none: break
-    case .line: if let (controller, pin) = wiring.pin(gsi: pirq) { controller.setEntry(pin, RedirectionEntry.masked.raw) }
+    case .line:
+      if let (controller, pin) = wiring.pin(gsi: pirq) { controller.setEntry(pin, RedirectionEntry.masked.raw) }
     case .message: record.message.setMasked(true)
     }
   }

@@ -25,6 +25,7 @@ struct InterruptState: ~Copyable {
 
 /// The records of all physical interrupts.
 public struct InterruptRouting: ~Copyable, Anchored {
+  /// The routing's own slot.
   public static var anchorSlot: AnchorSlot { .interruptRouting }
 
   var state: Lock<InterruptState>

@@ -25,7 +25,9 @@ struct InterruptVectors: ~Copyable {
     var start = InterruptVectors.first
     while start &+ count &- 1 <= InterruptVectors.last {
       var isFree = true
-      for vector in start..<start &+ count where owners[vector] != 0 || vector == InterruptVectors.guestGate { isFree = false }
+      for vector in start..<start &+ count where owners[vector] != 0 || vector == InterruptVectors.guestGate {
+        isFree = false
+      }
       if isFree {
         for index in 0..<count { owners[start &+ index] = UInt16(truncatingIfNeeded: pirq) &+ UInt16(index) &+ 1 }
         return UInt8(start)

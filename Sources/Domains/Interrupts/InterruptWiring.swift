@@ -6,8 +6,11 @@ import Machine
 public struct InterruptWiring: BitwiseCopyable {
   /// How a line signals.
   public struct Signal: Equatable, BitwiseCopyable {
+    /// Whether the line signals by level, not by edge.
     public var isLevel: Bool
+    /// Whether it is active when low.
     public var isLow: Bool
+    /// A way to signal.
     public init(isLevel: Bool, isLow: Bool) {
       self.isLevel = isLevel
       self.isLow = isLow

@@ -5,10 +5,12 @@ import XenABI
 
 /// A function of PCI segment 0, by its place.
 public struct PCIFunction: Equatable, BitwiseCopyable {
+  /// The bus number.
   public let bus: UInt8
   /// Device number in bits 7 to 3, function number in bits 2 to 0.
   public let devfn: UInt8
 
+  /// The function with a bus number and a device and function number.
   public init(bus: UInt8, devfn: UInt8) {
     self.bus = bus
     self.devfn = devfn

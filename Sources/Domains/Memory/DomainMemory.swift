@@ -9,6 +9,7 @@ public struct DomainMemory: ~Copyable {
   /// The memory map that its builder has set; empty if none has (XENMEM_set_memory_map).
   public var map = E820Map()
 
+  /// No map yet.
   public init() {}
 }
 

@@ -11,6 +11,7 @@ public struct E820Entry: Equatable, BitwiseCopyable {
   /// What it is: 1 RAM, 2 reserved, 3 ACPI tables, 4 ACPI non-volatile storage, 5 unusable.
   public var kind: UInt32
 
+  /// A range of `size` bytes from `start`, of a kind as firmware numbers them.
   public init(start: UInt64, size: UInt64, kind: UInt32) {
     self.start = start
     self.size = size

@@ -6,6 +6,7 @@ import XenABI
 
 /// The machine's memory. Boot fills in the map and publishes the record before Domain 0 runs.
 public struct MachineMemory: ~Copyable, Anchored {
+  /// The record's own slot.
   public static var anchorSlot: AnchorSlot { .machineMemory }
 
   /// The firmware's memory map, for Domain 0 (XENMEM_machine_memory_map). Fixed once published.

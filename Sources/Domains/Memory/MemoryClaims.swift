@@ -14,6 +14,7 @@ import XenABI
 public struct MemoryClaims: ~Copyable {
   var outstanding: UInt64 = 0
 
+  /// No claims.
   public init() {}
 }
 
@@ -50,7 +51,9 @@ extension MachineMemory {
       let claimed = domain[].claimedFrames.load()
       let part = min(claimed, size)
       let free = ledger[].freeFrames
-      guard part == size || (free >= claims.outstanding && free &- claims.outstanding >= size &- part) else { return nil }
+      guard part == size || (free >= claims.outstanding && free &- claims.outstanding >= size &- part) else {
+        return nil
+      }
       // In flight: still, or now, among the promised.
       claims.outstanding &+= size &- part
       domain[].claimedFrames.store(claimed &- part)

@@ -45,6 +45,10 @@ extension Ref where T == VCPU {
     cpu[].vcpu = self
     cpu[].area.loadLDT(entries: self[].ldtEntries)
     loadSegments()
+    if CPUFeatures.current.xsave && cpu[].xcr0 != self[].xcr0 {
+      _ = Registers.setXCR0(self[].xcr0)
+      cpu[].xcr0 = self[].xcr0
+    }
     self[].extendedState.restore()
     if self[].taskSwitched { Registers.setTaskSwitched() } else { Registers.clearTaskSwitched() }
     if self[].debug[7] & 0xff != 0 {

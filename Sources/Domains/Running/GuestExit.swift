@@ -12,6 +12,17 @@ public enum GuestExit {
   @inline(__always)
   public static func prepare(_ frame: Ref<TrapFrame>) {
     let cpu = Ref<PhysicalCPU>.current
+    // Nearly always there is nothing to do, and this is all that is looked at.
+    if cpu[].work.load() == 0, let vcpu = cpu[].vcpu, !vcpu[].info.isPending, vcpu[].pending.load() == 0,
+      !cpu[].needsFailsafe
+    {
+      return
+    }
+    attend(cpu, frame)
+  }
+
+  @inline(never)
+  private static func attend(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     while true {
       if cpu[].work.load() != 0 { doWork(cpu, frame) }
       guard let vcpu = cpu[].vcpu else {
@@ -39,6 +50,7 @@ public enum GuestExit {
       Timers.run(cpu, now: Hypervisor.now)
     }
     if work & CPUWork.console != 0 { ConsoleInput.run() }
+    if work & CPUWork.nmi != 0 { NMIDispatch.handOn(cpu) }
     if work & CPUWork.teardown != 0 { cpu[].hasTeardown = true }
   }
 
@@ -51,6 +63,7 @@ public enum GuestExit {
       Timers.program(cpu)
     }
     if work & CPUWork.console != 0 { ConsoleInput.run() }
+    if work & CPUWork.nmi != 0 { NMIDispatch.handOn(cpu) }
     if work & CPUWork.teardown != 0 { drain(cpu) }
     if work & CPUWork.schedule != 0 || cpu[].vcpu == nil {
       Scheduler.decide(cpu, frame)

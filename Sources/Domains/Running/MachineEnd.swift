@@ -41,6 +41,8 @@ public enum MachineEnd {
   }
 
   static func stopOthers() {
+    // In a panic they have been stopped by other means already.
+    if PanicState.isUnderway { return }
     for cpu in 0..<CPUs.started where cpu != CPUs.current && CPUs.isOnline(cpu) { LocalAPIC.send(.stop, to: cpu) }
   }
 
@@ -70,28 +72,6 @@ public enum MachineEnd {
     // Each read of a port takes about a microsecond on real machines, whatever the CPU's speed.
     for _ in 0..<200_000 { _ = Ports.in8(0x80) }
   }
-
-  /// A bug of ours: says what is known, and ends the machine.
-  public static func panic(_ why: StaticString, _ frame: Ref<TrapFrame>) -> Never {
-    Log.write(.error, "****************************************")
-    Log.write(.error) {
-      $0.put("Panic on CPU ")
-      $0.put(decimal: UInt64(CPUs.current))
-      $0.put(": ")
-      $0.put(why)
-    }
-    let f = frame[]
-    GuestDump.row("rip", f.rip, "cs ", f.cs & 0xffff, "cr2", Registers.cr2)
-    GuestDump.row("rsp", f.rsp, "err", UInt64(f.vector & 0xff) &<< 32 | UInt64(f.error_code), "cr3", Registers.cr3)
-    GuestDump.row("rax", f.rax, "rbx", f.rbx, "rcx", f.rcx)
-    GuestDump.row("rdx", f.rdx, "rsi", f.rsi, "rdi", f.rdi)
-    GuestDump.row("rbp", f.rbp, "r8 ", f.r8, "r9 ", f.r9)
-    GuestDump.row("r10", f.r10, "r11", f.r11, "r12", f.r12)
-    Backtrace.print(rip: f.rip, rbp: f.rbp)
-    if let vcpu = Ref<PhysicalCPU>.current[].vcpu { GuestDump.print(vcpu, CPUs.guestFrame[]) }
-    Log.write(.error, "****************************************")
-    end()
-  }
 }
 
 /// What boot has decided about the machine's end.
@@ -100,10 +80,13 @@ public struct EndPolicy: BitwiseCopyable {
   public var reboots = true
   /// ACPI's reset register, if it is an I/O port; zero if not.
   public var resetPort: UInt16 = 0
+  /// What is written to it to reset the machine.
   public var resetValue: UInt8 = 0
   /// ACPI's power management control registers, PM1a_CNT and PM1b_CNT, as I/O ports; zero if there are none.
   public var powerControlA: UInt16 = 0
+  /// PM1b_CNT; zero if there is none.
   public var powerControlB: UInt16 = 0
 
+  /// The defaults, as without ACPI.
   public init() {}
 }

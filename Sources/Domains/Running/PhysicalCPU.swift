@@ -32,10 +32,16 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var tableOwner: DomainID?
   /// A segment register of the vCPU just entered could not be loaded: its failsafe callback is due.
   public var needsFailsafe = false
+  /// XCR0 as this CPU has it.
+  public var xcr0: UInt64 = 0
   /// Page tables were left to be taken apart when the CPU went idle.
   public var hasTeardown = false
   /// The error code of the last fault in the hypervisor that was provided for.
   public var fixedErrorCode: UInt32 = 0
+  /// Why non-maskable interrupts came that are not handed on yet (XENNMI reasons as in `arch_shared_info.nmi_reason`).
+  public var nmiReasons = AtomicWord(0)
+  /// How many non-maskable interrupts came for which the machine names no reason.
+  public var unknownNMIs = AtomicWord(0)
   /// GDT pages that show a frame.
   public var gdtPages: UInt16 = 0
 
@@ -44,6 +50,7 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   /// The timers of vCPUs that set them while they ran here.
   public var timers: Lock<TimerQueue>
 
+  /// A CPU that has run nobody yet.
   public init(number: Int, area: CPUArea, timers: consuming TimerQueue) {
     self.number = number
     acpiID = UInt32(truncatingIfNeeded: number)
@@ -63,4 +70,6 @@ public enum CPUWork {
   public static let teardown: UInt64 = 4
   /// Look at what has come over the serial line.
   public static let console: UInt64 = 8
+  /// Hand a non-maskable interrupt on to Domain 0.
+  public static let nmi: UInt64 = 16
 }

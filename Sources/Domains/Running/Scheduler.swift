@@ -15,12 +15,15 @@ public enum Scheduler {
       let number = Int(vcpu[].entity.cpu)
       guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return }
       let now = Hypervisor.now
+      var isCrowded = false
       let result: Settled = cpu[].queue.withLock { queue in
         guard Int(vcpu[].entity.cpu) == number else { return .moved }
         var store = VCPUStore()
         let holds = vcpu[].holds.load()
         if holds == 0 {
-          switch queue.wake(vcpu[].index, in: &store, now: now) {
+          let outcome = queue.wake(vcpu[].index, in: &store, now: now)
+          isCrowded = queue.runnableCount > 1
+          switch outcome {
           case .none: return .fine
           case .rearm(let time): return .rearm(time)
           case .reschedule: return .decide
@@ -31,7 +34,7 @@ public enum Scheduler {
       }
       switch result {
       case .moved: continue
-      case .fine: return
+      case .fine: break
       case .rearm(let time):
         if number == CPUs.current {
           cpu[].sliceEnd = time
@@ -41,7 +44,16 @@ public enum Scheduler {
         }
       case .decide: demandDecision(cpu)
       }
+      if isCrowded { callIdleCPU(besides: number) }
       return
+    }
+  }
+
+  /// Somebody waits on a CPU that is busy: an idle one is to come and steal.
+  private static func callIdleCPU(besides number: Int) {
+    for other in 0..<CPUs.started where other != number && CPUs.isOnline(other) {
+      guard let cpu = Ref<Hypervisor>.shared[].cpus[other], cpu[].isIdle else { continue }
+      return demandDecision(cpu)
     }
   }
 

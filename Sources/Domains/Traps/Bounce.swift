@@ -23,12 +23,19 @@ public struct GuestEntryPoint: BitwiseCopyable {
 
 /// Flags of RFLAGS by name.
 public enum FlagsRegister {
+  /// TF: single step.
   public static let trap: UInt64 = 1 &<< 8
+  /// IF.
   public static let interrupt: UInt64 = 1 &<< 9
+  /// IOPL, two bits.
   public static let ioPrivilege: UInt64 = 3 &<< 12
+  /// NT.
   public static let nestedTask: UInt64 = 1 &<< 14
+  /// RF.
   public static let resume: UInt64 = 1 &<< 16
+  /// VM.
   public static let virtual8086: UInt64 = 1 &<< 17
+  /// AC.
   public static let alignmentCheck: UInt64 = 1 &<< 18
   /// What SYSCALL and our entries clear for the handler.
   static let clearedOnEntry = trap | ioPrivilege | nestedTask | resume | virtual8086 | alignmentCheck
@@ -41,74 +48,65 @@ extension Ref where T == VCPU {
   /// domain is at its end.
   @inline(__always)
   func bounce(_ frame: Ref<TrapFrame>, to entry: GuestEntryPoint) {
-    var words = InlineArray<7, UInt64>(repeating: 0)
-    var stack = prepare(frame)
-    words[0] = frame[].rcx
-    words[1] = frame[].r11
-    words[2] = frame[].rip
-    words[3] = codeSegmentWord(frame, entry)
-    words[4] = flagsWord(frame)
-    words[5] = frame[].rsp
-    words[6] = frame[].ss
-    stack = (stack & ~15) &- 56
-    do { try GuestMemory.write(LinearAddress(stack), words) } catch { return stackFault(frame) }
-    land(frame, entry, stack)
+    let was = interrupt(frame, entry)
+    let stack = (was.stack & ~15) &- 56
+    guard
+      GuestMemory.writeWords(
+        LinearAddress(stack), frame[].rcx, frame[].r11, frame[].rip, was.cs, was.flags, frame[].rsp, frame[].ss)
+    else { return stackFault(frame) }
+    land(frame, entry, stack, was.flags)
   }
 
   /// As `bounce`, for exceptions with an error code.
   @inline(__always)
   func bounce(_ frame: Ref<TrapFrame>, to entry: GuestEntryPoint, errorCode: UInt32) {
-    var words = InlineArray<8, UInt64>(repeating: 0)
-    var stack = prepare(frame)
-    words[0] = frame[].rcx
-    words[1] = frame[].r11
-    words[2] = UInt64(errorCode)
-    words[3] = frame[].rip
-    words[4] = codeSegmentWord(frame, entry)
-    words[5] = flagsWord(frame)
-    words[6] = frame[].rsp
-    words[7] = frame[].ss
-    stack = (stack & ~15) &- 64
-    do { try GuestMemory.write(LinearAddress(stack), words) } catch { return stackFault(frame) }
-    land(frame, entry, stack)
+    let was = interrupt(frame, entry)
+    let stack = (was.stack & ~15) &- 64
+    guard
+      GuestMemory.writeWords(
+        LinearAddress(stack), frame[].rcx, frame[].r11, UInt64(errorCode), frame[].rip, was.cs, was.flags, frame[].rsp,
+        frame[].ss)
+    else { return stackFault(frame) }
+    land(frame, entry, stack, was.flags)
   }
 
-  // The order matters: the code segment word must see the mode that was interrupted, so `prepare` leaves that in the frame's
-  // upper selector bits until `codeSegmentWord` has read it.
+  /// Goes to kernel mode if the vCPU is not there, and masks events if the entry does. Gives the words for the guest's frame
+  /// that are not simply what was interrupted, and the stack that it goes on.
   @inline(__always)
-  private func prepare(_ frame: Ref<TrapFrame>) -> UInt64 {
+  private func interrupt(
+    _ frame: Ref<TrapFrame>, _ entry: GuestEntryPoint
+  ) -> (cs: UInt64, flags: UInt64, stack: UInt64) {
+    var cs = frame[].cs
+    var stack: UInt64
     if self[].isKernelMode {
-      frame[].cs &= 0xfffc
-      return frame[].rsp
+      // The kernel's own ring is 0 to its eyes.
+      cs &= 0xfffc
+      stack = frame[].rsp
+    } else {
+      cs &= 0xffff
+      stack = self[].kernelStackPointer
+      enterKernelMode()
     }
-    frame[].cs &= 0xffff
-    enterKernelMode()
-    return self[].kernelStackPointer
-  }
-
-  @inline(__always)
-  private func codeSegmentWord(_ frame: Ref<TrapFrame>, _ entry: GuestEntryPoint) -> UInt64 {
-    let masked = self[].info.isMasked
-    if masked { frame[].rflags &= ~FlagsRegister.interrupt } else { frame[].rflags |= FlagsRegister.interrupt }
-    if entry.masksEvents && !masked { self[].info.isMasked = true }
-    return frame[].cs | (masked ? 1 &<< 32 : 0)
-  }
-
-  @inline(__always)
-  private func flagsWord(_ frame: Ref<TrapFrame>) -> UInt64 {
+    let info = self[].info
+    var flags = frame[].rflags & ~(FlagsRegister.ioPrivilege | FlagsRegister.interrupt)
+    if info.isMasked {
+      cs |= 1 &<< 32
+    } else {
+      flags |= FlagsRegister.interrupt
+      if entry.masksEvents { info.isMasked = true }
+    }
     // The guest's I/O privilege level is its own affair; it sees it where it believes the CPU keeps it, if it asked for that.
-    var flags = frame[].rflags & ~FlagsRegister.ioPrivilege
     if self[].ioPrivilege != 0, self[].domain[].assists.load() & VMAssist.architecturalIOPL != 0 {
       flags |= UInt64(self[].ioPrivilege) &<< 12
     }
-    return flags
+    return (cs, flags, stack)
   }
 
   @inline(__always)
-  private func land(_ frame: Ref<TrapFrame>, _ entry: GuestEntryPoint, _ stack: UInt64) {
+  private func land(_ frame: Ref<TrapFrame>, _ entry: GuestEntryPoint, _ stack: UInt64, _ flags: UInt64) {
     frame[].rip = entry.address
     frame[].cs = UInt64(GuestSelectors.code64)
-    frame[].rflags = frame[].rflags & ~FlagsRegister.clearedOnEntry | FlagsRegister.interrupt
+    frame[].rflags = flags & ~FlagsRegister.clearedOnEntry | FlagsRegister.interrupt
     frame[].rsp = stack
     frame[].ss = UInt64(GuestSelectors.data)
     frame[].leavesBySysret = true
@@ -124,15 +122,21 @@ extension Ref where T == VCPU {
 
 /// The flat ring-3 segments that every GDT has (FLAT_RING3_* in xen/arch-x86/xen-x86_64.h).
 public enum GuestSelectors {
+  /// FLAT_RING3_CS64.
   public static let code64: UInt16 = 0xe033
+  /// FLAT_RING3_CS32.
   public static let code32: UInt16 = 0xe023
+  /// FLAT_RING3_DS64, which is also its SS.
   public static let data: UInt16 = 0xe02b
 }
 
 /// Assists by their bits (VMASST_TYPE_* in xen/xen.h).
 public enum VMAssist {
+  /// VMASST_TYPE_architectural_iopl.
   public static let architecturalIOPL: UInt64 = 1 &<< 4
+  /// VMASST_TYPE_runstate_update_flag.
   public static let runstateUpdateFlag: UInt64 = 1 &<< 5
+  /// VMASST_TYPE_m2p_strict.
   public static let strictM2P: UInt64 = 1 &<< 32
   /// What may be enabled: 4gb_segments, its notification, writable_pagetables, pae_extended_cr3, and the three above. The first four are
   /// accepted because guests ask for them; 64-bit guests need no action on them.

@@ -32,8 +32,11 @@ enum DescriptorArea {
 public enum GuestTables {
   /// A level-1 entry: its table, index and value.
   public struct Place {
+    /// The level-1 table.
     public var table: MachineFrame
+    /// The entry's index in it.
     public var index: Int
+    /// The entry when it was read.
     public var value: UInt64
   }
 

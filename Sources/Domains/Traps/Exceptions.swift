@@ -5,17 +5,29 @@ import XenABI
 
 /// Exception vectors by name.
 public enum ExceptionVector {
+  /// #DE.
   public static let divide: UInt8 = 0
+  /// #DB.
   public static let debug: UInt8 = 1
+  /// #BP.
   public static let breakpoint: UInt8 = 3
+  /// #UD.
   public static let invalidOpcode: UInt8 = 6
+  /// #NM.
   public static let deviceNotAvailable: UInt8 = 7
+  /// #DF.
   public static let doubleFault: UInt8 = 8
+  /// #TS.
   public static let invalidTSS: UInt8 = 10
+  /// #NP.
   public static let segmentNotPresent: UInt8 = 11
+  /// #SS.
   public static let stackFault: UInt8 = 12
+  /// #GP.
   public static let generalProtection: UInt8 = 13
+  /// #PF.
   public static let pageFault: UInt8 = 14
+  /// #AC.
   public static let alignmentCheck: UInt8 = 17
 
   /// Whether the exception pushes an error code.
@@ -51,7 +63,7 @@ extension Ref where T == VCPU {
   /// Hands a page fault to the guest kernel, with its address in `vcpu_info`.
   @inline(__always)
   public func injectPageFault(address: UInt64, errorCode: UInt32, _ frame: Ref<TrapFrame>) {
-    self[].info.setCR2(address)
+    self[].info.cr2 = address
     // The CPU always says "user"; the guest wants to know of its own two modes. Protection keys and the like are not offered.
     let code = self[].isKernelMode ? errorCode & 0x1b : errorCode & 0x1b | 4
     inject(ExceptionVector.pageFault, errorCode: code, frame)

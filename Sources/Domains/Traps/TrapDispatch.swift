@@ -48,6 +48,7 @@ public enum TrapDispatch {
   }
 
   private static func generalProtection(_ vcpu: Ref<VCPU>, _ code: UInt32, _ frame: Ref<TrapFrame>) {
+    if code == 0 && vcpu[].isKernelMode && readMSR(vcpu, frame) { return }
     // A software interrupt through a gate that ring 3 may not use says so by bit 1. The vector comes from the instruction:
     // one emulator reports a wrong one in the error code.
     if code & 2 != 0 || code == 0 || code & 7 == 2 {
@@ -64,6 +65,21 @@ public enum TrapDispatch {
       }
     }
     vcpu.inject(ExceptionVector.generalProtection, errorCode: code, frame)
+  }
+
+  /// RDMSR of a segment base, which kernels do at every switch between processes, done without the decoder. Gives whether the
+  /// instruction was that.
+  private static func readMSR(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) -> Bool {
+    let number = UInt32(truncatingIfNeeded: frame[].rcx)
+    guard number &- 0xc000_0100 <= 2, let bytes = try? GuestMemory.read(LinearAddress(frame[].rip), as: UInt16.self, initial: 0),
+      bytes == 0x320f
+    else { return false }
+    let value = number == 0xc000_0100 ? Registers.fsBase : number == 0xc000_0101 ? Registers.gsBase : Registers.inactiveGSBase
+    frame[].rax = value & 0xffff_ffff
+    frame[].rdx = value &>> 32
+    frame[].rip = frame[].rip &+ 2
+    frame[].leavesBySysret = false
+    return true
   }
 
   /// A trap inside the hypervisor: an interrupt that the idle loop let in, a fault that was provided for, or a bug.

@@ -16,8 +16,41 @@ enum WritablePageTables {
     let table = MachineFrame(physical: place.value & PTE.frameMask)
     let word = ledger[].type(table)
     guard word.type == .level1, word.isValidated, word.count > 0, ledger[].owner(table) == domain[].id else { return false }
+    if let done = exchange(domain, table, address, frame) { return done }
     guard let instruction = fetch(frame) else { return false }
     return perform(instruction, vcpu, domain, table, address, frame)
+  }
+
+  /// The instruction that kernels take an entry out of a live table with, XCHG of a 64-bit register and memory in its short
+  /// forms, done without the decoder. Nil if it is another one; otherwise whether the fault is settled.
+  @inline(__always)
+  private static func exchange(
+    _ domain: Ref<Domain>, _ table: MachineFrame, _ address: UInt64, _ frame: Ref<TrapFrame>
+  ) -> Bool? {
+    guard address & 7 == 0, frame[].cs & 0xffff == UInt64(GuestSelectors.code64),
+      let bytes = try? GuestMemory.readWords2(LinearAddress(frame[].rip)),
+      let instruction = ShortExchange(bytes.w0)
+    else { return nil }
+    let index = Int((address & 0xfff) &>> 3)
+    let value = frame[].general(instruction.register)
+    for _ in 0..<3 {
+      let old = PhysicalWindow.load(table, word: index)
+      var budget = EntryBudget()
+      let isWritten: Bool
+      do {
+        isWritten = try domain[].pageTables.withLock { work throws(XenError) in
+          try ledger[].updateEntry(table, index, to: value, expected: old, domain.entryRules(), &work, &budget)
+        }
+      } catch {
+        return error == .restart
+      }
+      if !isWritten { continue }
+      frame[].setGeneral(instruction.register, old)
+      frame[].rip = frame[].rip &+ instruction.length
+      frame[].leavesBySysret = false
+      return true
+    }
+    return true
   }
 
   /// Decodes the instruction at the guest's RIP, if it is one that writes memory.

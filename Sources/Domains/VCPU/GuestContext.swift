@@ -95,6 +95,8 @@ public enum GuestContext {
     }
     // From here on nothing fails.
     vcpu[].registers = registers
+    // The flags' I/O privilege level is the vCPU's, as PHYSDEVOP_set_iopl would set it.
+    vcpu[].ioPrivilege = UInt8(raw[18] &>> 12 & 3)
     vcpu[].es = UInt16(truncatingIfNeeded: raw[21])
     vcpu[].ds = UInt16(truncatingIfNeeded: raw[22])
     vcpu[].fs = UInt16(truncatingIfNeeded: raw[23])

@@ -24,6 +24,7 @@ public struct VCPU: ~Copyable {
 
   /// Its handle for the scheduler, and what the scheduler keeps of it: under the lock of the run queue of `entity.cpu`.
   public let index: EntityIndex
+  /// What the scheduler keeps of it, under the same lock.
   public var entity: BVTEntity
 
   /// What it is doing, and what holds it back (`VCPUHold`).
@@ -39,18 +40,25 @@ public struct VCPU: ~Copyable {
 
   /// General registers while it does not run; while it runs they are in the frame on its CPU's stack.
   public var registers = TrapFrame.zero
+  /// Data segment selectors while it does not run.
   public var ds: UInt16 = 0
+  /// As `ds`.
   public var es: UInt16 = 0
+  /// As `ds`.
   public var fs: UInt16 = 0
+  /// As `ds`.
   public var gs: UInt16 = 0
   /// Segment bases while it does not run. While it runs in kernel mode the hardware's active GS base is the kernel's.
   public var fsBase: UInt64 = 0
+  /// The kernel's GS base.
   public var gsBaseKernel: UInt64 = 0
+  /// User mode's GS base.
   public var gsBaseUser: UInt64 = 0
   /// Debug registers 0 to 3, 6, 7 at their numbers.
   public var debug = InlineArray<8, UInt64>(repeating: 0)
   /// CR0 and CR4 as the guest believes them to be: only TS of the first has an effect.
   public var cr0: UInt64 = 0x8005_0033
+  /// CR4; see `cr0`.
   public var cr4: UInt64 = 0
   /// XCR0 as the guest has set it.
   public var xcr0: UInt64 = 1
@@ -67,20 +75,25 @@ public struct VCPU: ~Copyable {
 
   /// The top-level page tables: kernel mode's and user mode's. Each holds a reference and a use as level 4.
   public var kernelTable: MachineFrame? = nil
+  /// User mode's; see `kernelTable`.
   public var userTable: MachineFrame? = nil
   /// Where exceptions from user mode find the kernel's stack.
   public var kernelStackSegment: UInt64 = 0
+  /// The stack pointer that goes with the segment.
   public var kernelStackPointer: UInt64 = 0
   /// Entry points: events, failsafe, SYSCALL from 64-bit and 32-bit code, SYSENTER, NMI. Zero: none.
   public var callbacks = GuestCallbacks()
   /// The frames of its GDT, and how many descriptors count. Each holds a reference and a use as descriptor page.
   public var gdtFrames = InlineArray<16, MachineFrame>(repeating: .invalid)
+  /// How many descriptors of the GDT count.
   public var gdtEntries = 0
   /// Where its LDT is, in its own address space, and how many descriptors it has.
   public var ldtBase: UInt64 = 0
+  /// How many descriptors the LDT has.
   public var ldtEntries = 0
   /// I/O port permissions of user mode: where the guest keeps its bitmap and how many ports it covers.
   public var ioBitmap: UInt64 = 0
+  /// How many ports the bitmap covers.
   public var ioBitmapPorts: UInt32 = 0
 
   // ---- Shared with the guest ----
@@ -94,6 +107,7 @@ public struct VCPU: ~Copyable {
   public var isInitialised = false
   /// Where the guest wants its `vcpu_time_info` and runstate, by its own addresses; nil if nowhere.
   public var timeArea: LinearAddress? = nil
+  /// Where its runstate is wanted; see `timeArea`.
   public var runstateArea: LinearAddress? = nil
 
   // ---- Time ----
@@ -102,6 +116,7 @@ public struct VCPU: ~Copyable {
   public var oneShot: UInt64? = nil
   /// The period of its periodic timer in nanoseconds, and when it fires next; zero if it is off.
   public var period: UInt64 = 0
+  /// When the periodic timer fires next.
   public var nextPeriod: UInt64 = 0
   /// When a poll ends at the latest (`SCHEDOP_poll`); nil if never.
   public var pollTimeout: UInt64? = nil
@@ -110,6 +125,7 @@ public struct VCPU: ~Copyable {
   /// Where the timer of these deadlines is: the CPU whose timer queue holds it, and its place there; -1 if nowhere. Under that
   /// queue's lock.
   public var timerCPU = 0
+  /// Its place in that queue; -1 if nowhere.
   public var timerPlace = -1
   /// What to wait for while polling (`SCHEDOP_poll`): whether it polls.
   public var isPolling = AtomicWord(0)
@@ -149,17 +165,27 @@ public enum VCPUPending {
 
 /// A guest kernel's entry points, as linear addresses; zero where it has none.
 public struct GuestCallbacks: BitwiseCopyable {
+  /// The event callback.
   public var event: UInt64 = 0
+  /// The failsafe callback.
   public var failsafe: UInt64 = 0
+  /// SYSCALL from 64-bit code.
   public var syscall: UInt64 = 0
+  /// SYSCALL from 32-bit code.
   public var syscall32: UInt64 = 0
+  /// SYSENTER.
   public var sysenter: UInt64 = 0
+  /// The NMI callback.
   public var nmi: UInt64 = 0
   /// Whether entering through them masks events.
   public var failsafeMasksEvents = false
+  /// Whether entering by SYSCALL masks events.
   public var syscallMasksEvents = false
+  /// The same for SYSCALL from 32-bit code.
   public var syscall32MasksEvents = false
+  /// The same for SYSENTER.
   public var sysenterMasksEvents = false
 
+  /// No entry points.
   public init() {}
 }

@@ -18,6 +18,7 @@ public struct FrameAllocator: ~Copyable {
   /// How many frames are free.
   public private(set) var freeFrames: UInt64 = 0
 
+  /// An allocator without memory.
   public init() {}
 
   // Owner word of a block's head: bits 15-0 DOMID_INVALID, 16-23 order plus one, 32-63 the previous block.

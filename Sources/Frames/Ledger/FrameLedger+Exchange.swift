@@ -66,7 +66,7 @@ extension FrameLedger {
 
   /// Takes an extent from the allocator, withheld, without counting it as the owner's: it takes another one's place. Cleared.
   /// False without memory.
-  public mutating func allocateWithheld(for owner: DomainID, limit: UInt64, into list: inout WithheldFrames) -> Bool {
+  public func allocateWithheld(for owner: DomainID, limit: UInt64, into list: inout WithheldFrames) -> Bool {
     let order = list.order
     guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order, limit: limit) })
     else { return false }
@@ -90,7 +90,7 @@ extension FrameLedger {
   }
 
   /// Gives the list's next extent to the allocator; nil when all are given. The caller has told the machine-to-physical table.
-  public mutating func discard(next list: inout WithheldFrames) -> MachineFrame? {
+  public func discard(next list: inout WithheldFrames) -> MachineFrame? {
     guard let extent = list.next(self) else { return nil }
     for index in 0..<UInt64(1) &<< UInt64(list.order) { lastReferenceDropped(extent + index) }
     return extent

@@ -18,7 +18,7 @@ extension FrameLedger {
   static let surrendered: UInt64 = 1 &<< 60
 
   /// Hands a range of RAM to the allocator. At boot.
-  public mutating func addMemory(start: UInt64, end: UInt64) {
+  public func addMemory(start: UInt64, end: UInt64) {
     var at = start
     let end = min(end, frameCount)
     while at < end {
@@ -45,11 +45,11 @@ extension FrameLedger {
 
   /// How many frames are free.
   public var freeFrames: UInt64 {
-    mutating get { withAllocator { allocator, _ in allocator.freeFrames } }
+    withAllocator { allocator, _ in allocator.freeFrames }
   }
 
   /// A frame for the hypervisor's own use, cleared; nil without memory. Only `freeOwn` gives it back.
-  public mutating func allocateOwn(order: Int = 0) -> MachineFrame? {
+  public func allocateOwn(order: Int = 0) -> MachineFrame? {
     guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order) }) else { return nil }
     settleFreed()
     for index in 0..<UInt64(1) &<< UInt64(order) {
@@ -64,8 +64,8 @@ extension FrameLedger {
   }
 
   /// F1 for frames that were free: has every CPU flush that may still have a translation from a former owner.
-  mutating func settleFreed() {
-    let stamp = freeStamp.load()
+  func settleFreed() {
+    let stamp = rest[].freeStamp.load()
     guard stamp != 0 else { return }
     flushStale(allCPUs, since: stamp)
   }
@@ -84,7 +84,7 @@ extension FrameLedger {
   }
 
   /// Gives back what `allocateOwn` gave.
-  public mutating func freeOwn(_ first: MachineFrame, order: Int = 0) {
+  public func freeOwn(_ first: MachineFrame, order: Int = 0) {
     for index in 0..<UInt64(1) &<< UInt64(order) {
       words.store(countIndex(first + index), FrameLedger.dirty)
       words.store(typeIndex(first + index), 0)
@@ -94,7 +94,7 @@ extension FrameLedger {
 
   /// A frame that the hypervisor shares with a domain: owned by it and usable by it as a writable frame, but no part of its
   /// reservation. The hypervisor holds a general reference and a writable use, which `endSharing` drops. Cleared.
-  public mutating func allocateShared(with owner: DomainID) -> MachineFrame? {
+  public func allocateShared(with owner: DomainID) -> MachineFrame? {
     guard let frame = allocateOwn() else { return nil }
     share(frame, with: owner)
     return frame
@@ -127,7 +127,7 @@ extension FrameLedger {
 
   /// 2^order frames for a domain, within its limit; each allocated with one reference, the allocation itself. Old data is
   /// cleared unless `keepOldData`. Nil when the domain's limit or the memory is exhausted.
-  public mutating func allocate(
+  public func allocate(
     for owner: DomainID, order: Int = 0, limit: UInt64 = UInt64.max, keepOldData: Bool = false
   ) -> MachineFrame? {
     let size = UInt64(1) &<< UInt64(order)
@@ -193,9 +193,9 @@ extension FrameLedger {
 
   /// Moves the stamp of the last frame freed forward: CPUs free frames at the same time, and the latest counts.
   func noteFreed(_ stamp: UInt64) {
-    var seen = Ref<FrameLedger>.shared[].freeStamp.load()
+    var seen = rest[].freeStamp.load()
     while seen < stamp {
-      let found = Ref<FrameLedger>.shared[].freeStamp.compareExchange(expected: seen, desired: stamp)
+      let found = rest[].freeStamp.compareExchange(expected: seen, desired: stamp)
       if found == seen { return }
       seen = found
     }
@@ -214,12 +214,12 @@ extension FrameLedger {
     // which most likely has one, forgets it at once, so that its guest sees the frame gone.
     TLB.flushLocal()
     noteFreed(TLB.clock)
-    Ref<FrameLedger>.shared[].withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
+    withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
   }
 }
 
 /// How many frames each domain owns and may own, and which CPUs may translate through its tables.
-public struct OwnerAccounts: ~Copyable {
+public struct OwnerAccounts {
   let words: AtomicTable
 
   /// Frames for the table: four words for each possible domain number.

@@ -69,7 +69,11 @@ public struct TypeWord: Equatable, BitwiseCopyable {
   static let countMask: UInt64 = 0xffff_ffff
 
   /// The type; an unused number cannot stand there.
-  @inlinable public var type: FrameType { FrameType(rawValue: raw &>> 60) ?? .none }
+  @inlinable @inline(__always)
+  public var type: FrameType { FrameType(rawValue: raw &>> 60) ?? .none }
+  /// Whether it is the word of a table of `level` (1 to 4).
+  @inlinable @inline(__always)
+  public func isTable(level: Int) -> Bool { raw &>> 60 == UInt64(truncatingIfNeeded: level) &+ 1 }
   @inlinable public var count: UInt64 { raw & 0xffff_ffff }
   @inlinable public var isValidated: Bool { raw & TypeWord.validated != 0 }
   @inlinable public var isPartial: Bool { raw & TypeWord.partial != 0 }
@@ -83,16 +87,16 @@ public struct TypeWord: Equatable, BitwiseCopyable {
 public struct FrameLedger: ~Copyable, Anchored {
   public static var anchorSlot: AnchorSlot { .frameLedger }
 
-  let words: AtomicTable
+  // Three words, so that it is passed around in registers; all else is behind `rest`.
+  let words: AtomicRecords
+  let rest: Ref<LedgerRest>
+
   /// How many frames each domain owns and may own.
-  public let accounts: OwnerAccounts
-  var allocator: Lock<FrameAllocator>
-  /// Device frames that nobody may map.
-  public var forbiddenDevices = SmallFrameSet()
-  /// The flush clock when a domain's frame was last freed: who allocates afterwards settles it (F1).
-  var freeStamp = AtomicWord(0)
+  @inline(__always)
+  public var accounts: OwnerAccounts { rest[].accounts }
   /// How many frames the ledger covers.
-  public let frameCount: UInt64
+  @inline(__always)
+  public var frameCount: UInt64 { words.count }
 
   static let allocated: UInt64 = 1 &<< 63
   static let countMask: UInt64 = 0xffff_ffff
@@ -100,39 +104,42 @@ public struct FrameLedger: ~Copyable, Anchored {
   static let countLimit: UInt64 = 0xf000_0000
 
   /// How many frames the ledger of `frames` frames takes.
-  public static func framesNeeded(for frames: UInt64) -> UInt64 { (frames &* 32 &+ 4095) &>> 12 &+ OwnerAccounts.framesNeeded }
+  public static func framesNeeded(for frames: UInt64) -> UInt64 {
+    AtomicRecords.framesNeeded(for: frames) &+ OwnerAccounts.framesNeeded &+ Ref<LedgerRest>.framesNeeded
+  }
 
   /// An empty ledger in `framesNeeded(for:)` frames from `storage` on. Every frame starts as device memory (DOMID_IO).
   public init(storage: MachineFrame, frames: UInt64) {
-    let own = FrameLedger.framesNeeded(for: frames) &- OwnerAccounts.framesNeeded
-    words = AtomicTable(first: storage, frames: own)
-    accounts = OwnerAccounts(storage: storage + own)
-    allocator = Lock(.frameAllocator, FrameAllocator())
-    frameCount = frames
-    for index in 0..<Int(frames) { words.store(index &* 4 &+ 2, UInt64(DomainID.io.raw)) }
+    words = AtomicRecords(first: storage, count: frames)
+    let accounts = storage + AtomicRecords.framesNeeded(for: frames)
+    rest = Ref<LedgerRest>.create(
+      in: accounts + OwnerAccounts.framesNeeded, LedgerRest(accounts: OwnerAccounts(storage: accounts)))
+    for number in 0..<frames { words.store(ownerIndex(MachineFrame(number)), UInt64(DomainID.io.raw)) }
   }
 
   /// Runs `body` with the allocator, alone, and the ledger it works over.
-  mutating func withAllocator<R>(_ body: (inout FrameAllocator, borrowing FrameLedger) -> R) -> R {
-    // The allocator is a field of the ledger, but only touches the table behind it: give it that by the anchor.
-    allocator.withLock { allocator in body(&allocator, Ref<FrameLedger>.shared[]) }
+  func withAllocator<R>(_ body: (inout FrameAllocator, borrowing FrameLedger) -> R) -> R {
+    // The allocator works over the ledger itself: give it that by the anchor.
+    rest[].allocator.withLock { allocator in body(&allocator, Ref<FrameLedger>.shared[]) }
   }
 
   /// Whether the ledger knows the frame: others are device memory beyond all RAM.
-  @inlinable public func covers(_ frame: MachineFrame) -> Bool { frame.number < frameCount }
+  @inline(__always)
+  public func covers(_ frame: MachineFrame) -> Bool { frame.number < words.count }
 
-  @inline(__always) func countIndex(_ frame: MachineFrame) -> Int { Int(truncatingIfNeeded: frame.number) &* 4 }
-  @inline(__always) func typeIndex(_ frame: MachineFrame) -> Int { Int(truncatingIfNeeded: frame.number) &* 4 &+ 1 }
-  @inline(__always) func ownerIndex(_ frame: MachineFrame) -> Int { Int(truncatingIfNeeded: frame.number) &* 4 &+ 2 }
-  @inline(__always) func linkIndex(_ frame: MachineFrame) -> Int { Int(truncatingIfNeeded: frame.number) &* 4 &+ 3 }
+  @inline(__always) func countIndex(_ frame: MachineFrame) -> RecordWord { RecordWord(frame.number, word: 0) }
+  @inline(__always) func typeIndex(_ frame: MachineFrame) -> RecordWord { RecordWord(frame.number, word: 1) }
+  @inline(__always) func ownerIndex(_ frame: MachineFrame) -> RecordWord { RecordWord(frame.number, word: 2) }
+  @inline(__always) func linkIndex(_ frame: MachineFrame) -> RecordWord { RecordWord(frame.number, word: 3) }
 
   /// The owner at this moment. It stays so only while the caller holds a reference.
-  @inlinable public func owner(_ frame: MachineFrame) -> DomainID {
-    covers(frame) ? DomainID(UInt16(truncatingIfNeeded: ownerWord(frame))) : .io
+  @inline(__always)
+  public func owner(_ frame: MachineFrame) -> DomainID {
+    covers(frame) ? DomainID(UInt16(truncatingIfNeeded: words.load(ownerIndex(frame)))) : .io
   }
-  @usableFromInline func ownerWord(_ frame: MachineFrame) -> UInt64 { words.load(ownerIndex(frame)) }
 
   /// The type word at this moment.
+  @inline(__always)
   public func type(_ frame: MachineFrame) -> TypeWord { covers(frame) ? TypeWord(words.load(typeIndex(frame))) : TypeWord(0) }
 
   /// How many references of any kind exist.
@@ -141,5 +148,25 @@ public struct FrameLedger: ~Copyable, Anchored {
   /// Whether the frame is allocated: to a domain, or shared by the hypervisor.
   public func isAllocated(_ frame: MachineFrame) -> Bool {
     covers(frame) && words.load(countIndex(frame)) & FrameLedger.allocated != 0
+  }
+}
+
+/// What of the ledger is needed less often than the words of frames.
+struct LedgerRest: ~Copyable {
+  let accounts: OwnerAccounts
+  var allocator = Lock<FrameAllocator>(.frameAllocator, FrameAllocator())
+  /// Device frames that nobody may map.
+  var forbiddenDevices = SmallFrameSet()
+  /// The flush clock when a domain's frame was last freed: who allocates afterwards settles it (F1).
+  var freeStamp = AtomicWord(0)
+
+  init(accounts: OwnerAccounts) { self.accounts = accounts }
+}
+
+extension FrameLedger {
+  /// Device frames that nobody may map.
+  public var forbiddenDevices: SmallFrameSet {
+    get { rest[].forbiddenDevices }
+    nonmutating set { rest[].forbiddenDevices = newValue }
   }
 }

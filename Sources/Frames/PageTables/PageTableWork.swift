@@ -11,6 +11,7 @@ public struct PageTableWork: ~Copyable {
   /// The first table of the queue; the ledger's link words lead to the others.
   var first: MachineFrame = .invalid
 
+  /// An empty queue.
   public init() {}
 
   /// Whether nothing waits to be taken apart.
@@ -30,6 +31,7 @@ public struct EntryRules: BitwiseCopyable {
   /// The table that holds the hypervisor's own sixteen top-level entries.
   public var hypervisorRoot: MachineFrame
 
+  /// Rules for a domain's own tables and the frames of `frameOwner`.
   public init(
     tableOwner: DomainID, frameOwner: DomainID, mayMapDevices: Bool, physicalBits: UInt8, hypervisorRoot: MachineFrame
   ) {
@@ -55,6 +57,7 @@ public enum DeviceFrames {
 public struct SmallFrameSet: BitwiseCopyable {
   var numbers = InlineArray<12, UInt64>(repeating: UInt64.max)
 
+  /// The empty set.
   public init() {}
 
   /// Adds a frame; false when the set is full.

@@ -92,7 +92,9 @@ extension FrameLedger {
       var left = progress(table)
       // Children that die join in front: take this one off before looking at its entries, and put it back if time is up.
       work.first = MachineFrame(words.load(linkIndex(table)))
-      while left > 0 {
+      while true {
+        left = PhysicalWindow.lastWord(table, before: left, with: PTE.present)
+        if left == 0 { break }
         let index = left &- 1
         if isHypervisorSlot(level, index) {
           left = HypervisorSpace.firstSlot

@@ -11,9 +11,11 @@ import XenABI
 extension TypeWord {
   /// A partial table that is being taken apart.
   public static let dying: UInt64 = 1 &<< 56
+  /// Whether it is being taken apart.
   @inlinable public var isDying: Bool { raw & TypeWord.dying != 0 }
   /// A partial table that the operation at work right now is validating: an entry below it that wants it otherwise is bad.
   public static let active: UInt64 = 1 &<< 55
+  /// Whether the operation at work is validating it.
   @inlinable public var isActive: Bool { raw & TypeWord.active != 0 }
 }
 
@@ -46,7 +48,7 @@ extension FrameLedger {
     var seen = words.load(index)
     while true {
       let word = TypeWord(seen)
-      guard word.type == .pageTable(level), word.isValidated, word.count < FrameLedger.countLimit else { return false }
+      guard word.isTable(level: level), word.isValidated, word.count < FrameLedger.countLimit else { return false }
       let found = words.compareExchange(index, expected: seen, desired: seen &+ 1)
       if found == seen { return true }
       seen = found
@@ -132,15 +134,16 @@ extension FrameLedger {
     _ table: MachineFrame, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
   ) throws(XenError) {
     var index = progress(table)
-    while index < 512 {
-      let raw = PhysicalWindow.load(table, word: index)
-      if raw & PTE.present != 0 || index & 7 == 0 {
-        guard budget.left > 0 else {
-          setProgress(table, index)
-          throw .restart
-        }
-        budget.left &-= 1
+    while true {
+      index = PhysicalWindow.firstWord(table, from: index, with: PTE.present)
+      if index == 512 { break }
+      guard budget.left > 0 else {
+        setProgress(table, index)
+        throw .restart
       }
+      budget.left &-= 1
+      let raw = PhysicalWindow.load(table, word: index)
+      // The guest cannot change it any more, but let nothing hang on that here.
       if raw & PTE.present != 0 {
         do {
           let entry = try admitLevel1(raw, rules, &work)
@@ -162,7 +165,9 @@ extension FrameLedger {
   ) throws(XenError) -> MachineFrame? {
     var index = progress(table)
     if level == 4 && index == 0 { installHypervisorSlots(table, rules) }
-    while index < 512 {
+    while true {
+      index = PhysicalWindow.firstWord(table, from: index, with: PTE.present)
+      if index == 512 { break }
       if isHypervisorSlot(level, index) {
         index = HypervisorSpace.endSlot
         continue

@@ -18,6 +18,7 @@ public struct Hypercall {
   /// The arguments, as in rdi, rsi, rdx, r10, r8, r9. A handler that returns `.again` first changes them to what is left to do.
   public var arguments: InlineArray<6, UInt64>
 
+  /// A call of a vCPU's that runs here.
   public init(vcpu: Ref<VCPU>, domain: Ref<Domain>, arguments: InlineArray<6, UInt64>) {
     self.vcpu = vcpu
     self.domain = domain
@@ -78,6 +79,16 @@ extension GuestMemory {
   /// As `read`, with the error that hypercalls give.
   public static func fetch<T: BitwiseCopyable>(_ from: LinearAddress, initial: T) throws(XenError) -> T {
     do { return try read(from, as: T.self, initial: initial) } catch { throw .fault }
+  }
+  /// As `readWords2`, with the error that hypercalls give.
+  @inline(__always)
+  static func fetchWords2(_ from: LinearAddress) throws(XenError) -> GuestWords2 {
+    do { return try readWords2(from) } catch { throw .fault }
+  }
+  /// As `readWords3`, with the error that hypercalls give.
+  @inline(__always)
+  static func fetchWords3(_ from: LinearAddress) throws(XenError) -> GuestWords3 {
+    do { return try readWords3(from) } catch { throw .fault }
   }
   /// As `write`, with the error that hypercalls give.
   public static func put<T: BitwiseCopyable>(_ to: LinearAddress, _ value: T) throws(XenError) {

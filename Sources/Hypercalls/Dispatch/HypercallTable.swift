@@ -43,6 +43,7 @@ extension Hypercall {
     case 33: try physdevOp(&self)
     case 27, 31, 34, 37...42: try refused(number)
     case 35, 36: try control(number)
+    case 48: try machineCheckOp()
     default: throw .notImplemented
     }
   }

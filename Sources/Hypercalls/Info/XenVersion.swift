@@ -43,8 +43,8 @@ extension Hypercall {
     return .success
   }
 
-  /// XENFEAT_*: page directories above 4 GiB, MMU_PT_UPDATE_PRESERVE_AD, available bits in grant mappings, and for Domain 0
-  /// that it is that; an unrestricted root pointer; memory_op takes virtual nodes.
+  /// XENFEAT_*: page directories above 4 GiB, MMU_PT_UPDATE_PRESERVE_AD, available bits in grant mappings; and for
+  /// Domain 0 that it is that.
   private var features: UInt32 {
     var bits: UInt32 = 1 &<< 4 | 1 &<< 5 | 1 &<< 7
     

@@ -9,7 +9,7 @@ extension Hypercall {
   /// The CPUs on which the vCPUs of a guest's bitmap may have translations.
   ///
   /// - Throws: `invalid` if the bitmap cannot be read.
-  func cpus(ofBitmap pointer: LinearAddress) throws(XenError) -> CPUSet {
+  mutating func cpus(ofBitmap pointer: LinearAddress) throws(XenError) -> CPUSet {
     let translating = ledger[].accounts.translating(domain[].id)
     var set = CPUSet()
     var index = 0
@@ -27,5 +27,5 @@ extension Hypercall {
   }
 
   /// All CPUs on which the domain may have translations.
-  var allCPUs: CPUSet { ledger[].accounts.translating(domain[].id) }
+  var allCPUs: CPUSet { mutating get { ledger[].accounts.translating(domain[].id) } }
 }

@@ -18,13 +18,13 @@ extension Hypercall {
   ///
   /// - Throws: `noSuchDomain`, `notPermitted`.
   @inline(__always)
-  func pageTableTarget(_ raw: UInt64) throws(XenError) -> PageTableTarget {
+  mutating func pageTableTarget(_ raw: UInt64) throws(XenError) -> PageTableTarget {
     if raw == UInt64(DomainID.current.raw) { return PageTableTarget(tables: domain, rules: domain.entryRules()) }
     return try otherTarget(raw)
   }
 
   @inline(never)
-  private func otherTarget(_ raw: UInt64) throws(XenError) -> PageTableTarget {
+  private mutating func otherTarget(_ raw: UInt64) throws(XenError) -> PageTableTarget {
     let word = UInt32(truncatingIfNeeded: raw)
     let tables = word &>> 16 == 0 ? domain : try target(UInt16(truncatingIfNeeded: word &>> 16 &- 1))
     var rules = tables.entryRules()

@@ -22,9 +22,8 @@ extension Hypercall {
     var budget = PreemptionBudget()
     while left > 0 {
       do {
-        var words = InlineArray<3, UInt64>(repeating: 0)
-        words = try GuestMemory.fetch(request, initial: words)
-        try extended(UInt32(truncatingIfNeeded: words[0]), words[1], words[2], target)
+        let words = try GuestMemory.fetchWords3(request)
+        try extended(UInt32(truncatingIfNeeded: words.w0), words.w1, words.w2, target)
       } catch {
         failure = error
         break
@@ -47,7 +46,7 @@ extension Hypercall {
     return .success
   }
 
-  private func extended(_ command: UInt32, _ first: UInt64, _ second: UInt64, _ target: PageTableTarget) throws(XenError) {
+  private mutating func extended(_ command: UInt32, _ first: UInt64, _ second: UInt64, _ target: PageTableTarget) throws(XenError) {
     let frame = MachineFrame(first)
     switch command {
     case 0...3:  // MMUEXT_PIN_L1_TABLE to _L4_
@@ -93,7 +92,7 @@ extension Hypercall {
   }
 
   /// MMUEXT_NEW_BASEPTR: kernel mode's top-level table.
-  private func newBasePointer(_ frame: MachineFrame) throws(XenError) {
+  private mutating func newBasePointer(_ frame: MachineFrame) throws(XenError) {
     let old = vcpu[].kernelTable
     if old == frame { return TLB.flushLocal() }
     var budget = EntryBudget()
@@ -110,7 +109,7 @@ extension Hypercall {
   }
 
   /// MMUEXT_NEW_USER_BASEPTR: user mode's top-level table; zero for none.
-  private func newUserBasePointer(_ frame: MachineFrame) throws(XenError) {
+  private mutating func newUserBasePointer(_ frame: MachineFrame) throws(XenError) {
     let old = vcpu[].userTable
     let new: MachineFrame? = frame.number == 0 ? nil : frame
     if old == new { return }
@@ -137,7 +136,7 @@ extension Hypercall {
   }
 
   /// MMUEXT_SET_LDT: address and number of descriptors.
-  private func setLDT(_ base: UInt64, _ entries: UInt64) throws(XenError) {
+  private mutating func setLDT(_ base: UInt64, _ entries: UInt64) throws(XenError) {
     guard entries <= 8192, base & 0xfff == 0 || entries == 0, LinearAddress(base).isCanonical,
       !LinearAddress(base).isHypervisor
     else { throw .invalid }

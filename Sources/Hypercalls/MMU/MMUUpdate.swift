@@ -12,6 +12,7 @@ extension Hypercall {
   /// - Throws: `fault`; `invalid` for a bad entry; `notPermitted`, `noSuchDomain` for the domains named; `notImplemented` for
   ///   a kind that does not exist.
   mutating func mmuUpdate() throws(XenError) -> HypercallOutcome {
+    if arguments[1] == 1 && arguments[3] == UInt64(DomainID.current.raw) { return try updateOne() }
     let target = try pageTableTarget(arguments[3])
     // Bit 31 of the count is ours: the call goes on after a preemption, and the count done so far stands in memory.
     let isResumed = arguments[1] & 0x8000_0000 != 0
@@ -24,9 +25,8 @@ extension Hypercall {
     var budget = PreemptionBudget()
     while left > 0 {
       do {
-        var words = InlineArray<2, UInt64>(repeating: 0)
-        words = try GuestMemory.fetch(request, initial: words)
-        try one(words[0], words[1], target)
+        let words = try GuestMemory.fetchWords2(request)
+        try one(words.w0, words.w1, target)
       } catch {
         failure = error
         break
@@ -49,8 +49,23 @@ extension Hypercall {
     return .success
   }
 
+  /// The list has one request, about the caller's own tables: there is nothing to go on with after it.
+  private mutating func updateOne() throws(XenError) -> HypercallOutcome {
+    let doneAddress = address(2)
+    do {
+      let words = try GuestMemory.fetchWords2(address(0))
+      try one(words.w0, words.w1, PageTableTarget(tables: domain, rules: domain.entryRules()))
+    } catch {
+      // Preempted: the same call again.
+      if doneAddress.raw != 0 && error != .restart { try GuestMemory.put(doneAddress, UInt32(0)) }
+      throw error
+    }
+    if doneAddress.raw != 0 { try GuestMemory.put(doneAddress, UInt32(1)) }
+    return .success
+  }
+
   @inline(__always)
-  private func one(_ pointer: UInt64, _ value: UInt64, _ target: PageTableTarget) throws(XenError) {
+  private mutating func one(_ pointer: UInt64, _ value: UInt64, _ target: PageTableTarget) throws(XenError) {
     switch pointer & 3 {
     case 0, 2, 3:
       let table = MachineFrame(physical: pointer)

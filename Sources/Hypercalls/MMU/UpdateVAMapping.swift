@@ -34,7 +34,7 @@ extension Hypercall {
     return .success
   }
 
-  private func flush(_ linear: LinearAddress, _ flags: UInt64) throws(XenError) {
+  private mutating func flush(_ linear: LinearAddress, _ flags: UInt64) throws(XenError) {
     let bitmap = LinearAddress(flags & ~7)
     if flags & 4 == 0 && bitmap.raw == 0 {
       switch flags & 3 {

@@ -30,7 +30,9 @@ func acquireResource(_ call: Hypercall, _ at: LinearAddress) throws(XenError) {
     try GuestMemory.put(at + UInt64(OFFSET_acquire_resource_nr_frames), UInt32(limit))
     return
   }
-  guard request.frame < UInt64(limit), UInt64(request.nr_frames) <= UInt64(limit) &- request.frame else { throw .invalid }
+  guard request.frame < UInt64(limit), UInt64(request.nr_frames) <= UInt64(limit) &- request.frame else {
+    throw .invalid
+  }
   // At most 256 frames, by the limit on grant tables: no need to pause. The table grows from the end, once.
   for index in 0..<UInt64(request.nr_frames) {
     let number = request.frame &+ index

@@ -58,7 +58,9 @@ private func addExtent(
     guard let wanted = try? GuestMemory.read64(entry) else { return false }
     guestFrame = wanted
   }
-  guard let first = MachineMemory.allocate(for: domain, order: Int(request.order), limit: request.limit) else { return false }
+  guard let first = MachineMemory.allocate(for: domain, order: Int(request.order), limit: request.limit) else {
+    return false
+  }
   let table = Ref<Hypervisor>.shared[].machineToPhysical
   for offset in 0..<request.extentSize {
     table.store(first + offset, places ? guestFrame &+ offset : MachineToPhysical.invalid)

@@ -22,7 +22,8 @@ public func physdevOp(_ call: inout Hypercall) throws(XenError) -> HypercallOutc
 public func physdevOpCompat(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let command = Int32(bitPattern: try GuestMemory.fetch(call.address(0), initial: UInt32(0)))
   switch command {
-  case PHYSDEVOP_irq_status_query, PHYSDEVOP_set_iopl, PHYSDEVOP_set_iobitmap, PHYSDEVOP_apic_read, PHYSDEVOP_apic_write,
+  case PHYSDEVOP_irq_status_query, PHYSDEVOP_set_iopl, PHYSDEVOP_set_iobitmap, PHYSDEVOP_apic_read,
+    PHYSDEVOP_apic_write,
     PHYSDEVOP_alloc_irq_vector, PHYSDEVOP_free_irq_vector, PHYSDEVOP_IRQ_UNMASK_NOTIFY:
     try perform(call, command, call.address(0) + UInt64(OFFSET_physdev_op_body))
   default: throw .notImplemented
@@ -72,7 +73,8 @@ private func performWithHardware(_ call: Hypercall, _ command: Int32, _ at: Line
 /// The operations for which a domain needs hardware.
 private var physicalDeviceOperations: InlineArray<18, Int32> {
   [
-    PHYSDEVOP_apic_read, PHYSDEVOP_apic_write, PHYSDEVOP_alloc_irq_vector, PHYSDEVOP_free_irq_vector, PHYSDEVOP_setup_gsi,
+    PHYSDEVOP_apic_read, PHYSDEVOP_apic_write, PHYSDEVOP_alloc_irq_vector, PHYSDEVOP_free_irq_vector,
+    PHYSDEVOP_setup_gsi,
     PHYSDEVOP_map_pirq, PHYSDEVOP_unmap_pirq, PHYSDEVOP_get_free_pirq, PHYSDEVOP_manage_pci_add,
     PHYSDEVOP_manage_pci_add_ext, PHYSDEVOP_pci_device_add, PHYSDEVOP_manage_pci_remove, PHYSDEVOP_pci_device_remove,
     PHYSDEVOP_restore_msi, PHYSDEVOP_restore_msi_ext, PHYSDEVOP_prepare_msix, PHYSDEVOP_release_msix,

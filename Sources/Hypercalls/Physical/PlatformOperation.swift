@@ -13,7 +13,9 @@ import XenABI
 public func platformOp(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let at = call.address(0)
   let command = Int32(bitPattern: try GuestMemory.fetch(at, initial: UInt32(0)))
-  guard try GuestMemory.fetch(at + 4, initial: UInt32(0)) == UInt32(XENPF_INTERFACE_VERSION) else { throw .accessDenied }
+  guard try GuestMemory.fetch(at + 4, initial: UInt32(0)) == UInt32(XENPF_INTERFACE_VERSION) else {
+    throw .accessDenied
+  }
   guard call.domain[].isPrivileged else { throw .notPermitted }
   let body = at + UInt64(OFFSET_platform_op_body)
   switch command {

@@ -5,13 +5,20 @@
 
 /// Linear base addresses of the segment registers. In long mode only those of FS and GS are used.
 public struct SegmentBases: Sendable {
+  /// ES; zero in long mode.
   public var es: UInt64 = 0
+  /// CS; zero in long mode.
   public var cs: UInt64 = 0
+  /// SS; zero in long mode.
   public var ss: UInt64 = 0
+  /// DS; zero in long mode.
   public var ds: UInt64 = 0
+  /// FS.
   public var fs: UInt64 = 0
+  /// GS.
   public var gs: UInt64 = 0
 
+  /// Flat segments but for FS and GS.
   public init(fs: UInt64 = 0, gs: UInt64 = 0) {
     self.fs = fs
     self.gs = gs

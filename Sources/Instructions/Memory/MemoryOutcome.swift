@@ -9,6 +9,7 @@ public struct MemoryValue: Equatable, Sendable {
   /// Bytes 8 to 15; zero unless the operand is 16 bytes.
   public var high: UInt64
 
+  /// A value of up to 16 bytes.
   public init(_ low: UInt64, high: UInt64 = 0) {
     self.low = low
     self.high = high
@@ -29,6 +30,7 @@ public struct MemoryOutcome: Equatable, Sendable {
     case comparisonFailed
   }
 
+  /// What happens to memory.
   public let effect: Effect
   /// True when RIP moves to the next instruction; false when a repeated instruction has elements left.
   public let isFinished: Bool

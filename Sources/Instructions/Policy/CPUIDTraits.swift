@@ -24,6 +24,7 @@ public struct CPUIDTraits: Sendable {
   /// Leaf 0x40000003.
   public var time = CPUIDTime()
 
+  /// The traits of a plain domain with one vCPU.
   public init() {}
 }
 
@@ -50,6 +51,7 @@ public struct CPUIDTime: Sendable {
   /// The host's counter frequency in kHz.
   public var hostKilohertz: UInt32 = 0
 
+  /// No emulation, all rates unknown.
   public init() {}
 }
 
@@ -63,6 +65,7 @@ public struct CPUIDVirtualProcessor: Sendable {
   /// XCR0 as the guest set it.
   public var xcr0: UInt64
 
+  /// What the policy needs of a vCPU.
   public init(index: UInt32, cr4: UInt64, xcr0: UInt64) {
     self.index = index
     self.cr4 = cr4

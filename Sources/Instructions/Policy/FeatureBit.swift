@@ -66,6 +66,7 @@ public struct FeatureBit: Sendable {
   public let bit: UInt8
   /// The name that the processor manuals and the public header use, in lower case.
   public let name: StaticString
+  /// When a guest sees it.
   public let rule: FeatureRule
 
   init(_ bit: UInt8, _ name: StaticString, _ rule: FeatureRule) {

@@ -17,6 +17,7 @@ public struct MSRPolicy: Sendable {
   /// True when CPUID shows IA32_ARCH_CAPABILITIES.
   public var hasArchitecturalCapabilities = false
 
+  /// The policy of a plain domain.
   public init() {}
 
   /// What a read of `number` by vCPU `vcpu` gives.

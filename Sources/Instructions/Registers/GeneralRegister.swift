@@ -23,6 +23,7 @@ public struct RegisterOperand: Equatable, Sendable {
   /// True for AH, CH, DH and BH: the operand is bits 8 to 15 of rax, rcx, rdx or rbx.
   public let isHighByte: Bool
 
+  /// An operand in a register.
   public init(_ register: GeneralRegister, isHighByte: Bool = false) {
     self.register = register
     self.isHighByte = isHighByte

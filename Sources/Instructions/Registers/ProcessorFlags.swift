@@ -4,7 +4,9 @@
 
 /// The RFLAGS register. Bits not named here are reserved or of no meaning to a PV guest (VIF, VIP, VM).
 public struct ProcessorFlags: OptionSet, Sendable {
+  /// The register's value.
   public var rawValue: UInt64
+  /// Flags from the register's value.
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
   /// CF, bit 0.

@@ -4,14 +4,23 @@ import CMachine
 
 /// The features that change how the hypervisor drives the CPU. One byte each, so that reading one is a single load.
 public struct CPUFeatures: BitwiseCopyable {
+  /// RDFSBASE and its like.
   public var fsgsbase = false
+  /// Supervisor mode execution prevention.
   public var smep = false
+  /// Supervisor mode access prevention.
   public var smap = false
+  /// User mode instruction prevention.
   public var umip = false
+  /// XSAVE.
   public var xsave = false
+  /// Pages of 1 GiB.
   public var gigabytePages = false
+  /// The local APIC timer's deadline mode.
   public var tscDeadline = false
+  /// The local APIC's register mode; not used.
   public var x2apic = false
+  /// AMD, or Hygon.
   public var isAMD = false
   /// How many bits a physical address has.
   public var physicalBits: UInt8 = 36
@@ -80,6 +89,7 @@ public struct CPUFeatures: BitwiseCopyable {
 
 /// A word for boot to keep flags in before there is anything else to keep them in.
 public enum BootFlags {
+  /// The flags, as one word.
   public static var value: UInt64 {
     get { martlet_boot_flags }
     set { martlet_boot_flags = newValue }

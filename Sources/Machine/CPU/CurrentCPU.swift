@@ -68,9 +68,12 @@ public enum CPUs {
 
 /// A set of CPUs by number.
 public struct CPUSet: Equatable, BitwiseCopyable {
+  /// CPUs 0 to 63, a bit each.
   public var low: UInt64
+  /// CPUs 64 to 127.
   public var high: UInt64
 
+  /// The empty set.
   @inlinable public init() {
     low = 0
     high = 0
@@ -80,13 +83,17 @@ public struct CPUSet: Equatable, BitwiseCopyable {
   @inlinable public func contains(_ cpu: Int) -> Bool {
     cpu < 64 ? low &>> UInt64(cpu) & 1 != 0 : cpu < 128 && high &>> UInt64(cpu &- 64) & 1 != 0
   }
+  /// Adds a CPU; numbers from 128 on are not checked for.
   @inlinable public mutating func insert(_ cpu: Int) {
     if cpu < 64 { low |= 1 &<< UInt64(cpu) } else { high |= 1 &<< UInt64(cpu &- 64) }
   }
+  /// Takes a CPU out.
   @inlinable public mutating func remove(_ cpu: Int) {
     if cpu < 64 { low &= ~(1 &<< UInt64(cpu)) } else { high &= ~(1 &<< UInt64(cpu &- 64)) }
   }
+  /// Whether no CPU is in the set.
   @inlinable public var isEmpty: Bool { low | high == 0 }
+  /// Adds all CPUs of another set.
   @inlinable public mutating func formUnion(_ other: CPUSet) {
     low |= other.low
     high |= other.high

@@ -29,9 +29,13 @@ extension martlet_frame {
 
 /// Control and debug registers, segment registers and bases, and model-specific registers.
 public enum Registers {
+  /// CR0.
   @inlinable public static var cr0: UInt64 { get { martlet_read_cr0() } set { martlet_write_cr0(newValue) } }
+  /// CR2: the address of the last page fault.
   @inlinable public static var cr2: UInt64 { get { martlet_read_cr2() } set { martlet_write_cr2(newValue) } }
+  /// CR3.
   @inlinable public static var cr3: UInt64 { get { martlet_read_cr3() } }
+  /// CR4.
   @inlinable public static var cr4: UInt64 { get { martlet_read_cr4() } set { martlet_write_cr4(newValue) } }
 
   /// Makes `frame` the top-level page table of this CPU. Flushes what is not global.
@@ -39,6 +43,7 @@ public enum Registers {
 
   /// CR0.TS, which makes the next FPU instruction fault.
   @inlinable public static func clearTaskSwitched() { martlet_clts() }
+  /// Sets CR0.TS.
   @inlinable public static func setTaskSwitched() { martlet_write_cr0(martlet_read_cr0() | 8) }
 
   /// Debug register `index` (0 to 3, 6, 7).
@@ -52,6 +57,7 @@ public enum Registers {
     default: martlet_read_dr7()
     }
   }
+  /// Sets debug register `index`; others than 0 to 3 and 6 mean 7.
   public static func setDebug(_ index: Int, _ value: UInt64) {
     switch index {
     case 0: martlet_write_dr0(value)
@@ -75,14 +81,17 @@ public enum Registers {
   }
 
   // Segment bases. FS and GS are the guest's while the hypervisor runs; the inactive GS base is behind SWAPGS.
+  /// The active FS base.
   @inlinable public static var fsBase: UInt64 {
     get { CPUFeatures.current.fsgsbase ? martlet_rdfsbase() : martlet_rdmsr(0xc000_0100) }
     set { if CPUFeatures.current.fsgsbase { martlet_wrfsbase(newValue) } else { martlet_wrmsr(0xc000_0100, newValue) } }
   }
+  /// The active GS base.
   @inlinable public static var gsBase: UInt64 {
     get { CPUFeatures.current.fsgsbase ? martlet_rdgsbase() : martlet_rdmsr(0xc000_0101) }
     set { if CPUFeatures.current.fsgsbase { martlet_wrgsbase(newValue) } else { martlet_wrmsr(0xc000_0101, newValue) } }
   }
+  /// The GS base behind SWAPGS.
   @inlinable public static var inactiveGSBase: UInt64 {
     get { martlet_rdmsr(0xc000_0102) }
     set { martlet_wrmsr(0xc000_0102, newValue) }
@@ -91,13 +100,21 @@ public enum Registers {
   @inlinable public static func swapGS() { martlet_swapgs() }
 
   // Data segment selectors: the guest's, as nothing here uses them. A load of a bad one gives false and leaves null.
+  /// The DS selector.
   @inlinable public static var ds: UInt16 { martlet_read_ds() }
+  /// The ES selector.
   @inlinable public static var es: UInt16 { martlet_read_es() }
+  /// The FS selector.
   @inlinable public static var fs: UInt16 { martlet_read_fs() }
+  /// The GS selector.
   @inlinable public static var gs: UInt16 { martlet_read_gs() }
+  /// Loads DS; false if the CPU refuses the selector.
   public static func loadDS(_ s: UInt16) -> Bool { martlet_load_ds(s) }
+  /// Loads ES; false if the CPU refuses the selector.
   public static func loadES(_ s: UInt16) -> Bool { martlet_load_es(s) }
+  /// Loads FS and with it its base; false if the CPU refuses the selector.
   public static func loadFS(_ s: UInt16) -> Bool { martlet_load_fs(s) }
+  /// Loads GS and with it the active base; false if the CPU refuses the selector.
   public static func loadGS(_ s: UInt16) -> Bool { martlet_load_gs(s) }
 
   /// Writes back and empties the caches.
@@ -116,6 +133,8 @@ public enum Registers {
   public static func waitForInterrupt() { martlet_sti_hlt_cli() }
   /// Lets pending interrupts in.
   public static func allowInterrupts() { martlet_sti_nop_cli() }
+  /// One turn of a loop that waits for something outside this CPU.
+  public static func pause() { martlet_pause() }
   /// Stops this CPU for good (an NMI or reset ends it).
   public static func stop() -> Never {
     while true {
@@ -127,10 +146,16 @@ public enum Registers {
 
 /// I/O ports.
 public enum Ports {
+  /// Reads a byte.
   @inlinable public static func in8(_ port: UInt16) -> UInt8 { martlet_in8(port) }
+  /// Reads two bytes.
   @inlinable public static func in16(_ port: UInt16) -> UInt16 { martlet_in16(port) }
+  /// Reads four bytes.
   @inlinable public static func in32(_ port: UInt16) -> UInt32 { martlet_in32(port) }
+  /// Writes a byte.
   @inlinable public static func out8(_ port: UInt16, _ value: UInt8) { martlet_out8(port, value) }
+  /// Writes two bytes.
   @inlinable public static func out16(_ port: UInt16, _ value: UInt16) { martlet_out16(port, value) }
+  /// Writes four bytes.
   @inlinable public static func out32(_ port: UInt16, _ value: UInt32) { martlet_out32(port, value) }
 }

@@ -79,6 +79,7 @@ import CMachine
 
     /// Whether the loader spoke multiboot 1 or 2, by the value it left in EAX.
     public static let multiboot1: UInt32 = 0x2bad_b002
+    /// EAX from a multiboot 2 loader.
     public static let multiboot2: UInt32 = 0x36d7_6289
   }
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The image's own symbols: a table that the build makes from the first link and puts into the second (scripts/symbols).
+// The image's own symbols: a table that the build makes from the first link and puts into the second (Sources/MartletTool/Build).
 import CMachine
 
 /// Names of addresses in the image.
@@ -32,6 +32,22 @@ public enum SymbolTable {
       }
       line.put("+")
       line.put(hex: address &- start)
+    #endif
+  }
+}
+
+/// The image's own instructions, for reports of where it went wrong.
+public enum ImageText {
+  /// The two bytes at an address, if they lie in the image's text.
+  public static func word16(at address: UInt64) -> UInt16? {
+    #if os(Linux)
+      return nil
+    #else
+      // SAFETY: 1. The linker's marks of the text, which is mapped and never changes; 2. the address is checked against them.
+      let start = unsafe UInt64(UInt(bitPattern: martlet_image_start_address()))
+      let end = unsafe UInt64(UInt(bitPattern: martlet_text_end_address()))
+      guard address >= start, address <= end &- 2 else { return nil }
+      return unsafe UnsafeRawPointer(bitPattern: UInt(address)).unsafelyUnwrapped.loadUnaligned(as: UInt16.self)
     #endif
   }
 }

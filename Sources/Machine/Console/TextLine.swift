@@ -7,6 +7,7 @@ public struct TextLine: ~Copyable {
   /// How many bytes there are.
   public private(set) var count = 0
 
+  /// An empty line.
   public init() {}
 
   /// Appends one byte.

@@ -5,6 +5,7 @@ import CMachine
 /// The configuration ports of the PCI. Having it in hand is the right to use them: an access is two steps, so it lives in a
 /// lock.
 public struct PCIConfigurationPorts: ~Copyable {
+  /// The ports; there is one pair.
   public init() {}
 
   /// The address of a function's 32-bit register, as port 0xcf8 takes it.
@@ -47,7 +48,9 @@ public struct PCIConfigurationPorts: ~Copyable {
   #if os(Linux)
     private func simulated(_ address: UInt32) -> MachineFrame? {
       // SAFETY: 1. This thread's own words.
-      guard martlet_simulated.pci_frame != 0, martlet_simulated.pci_function == UInt64(address & 0xffff_ff00) else { return nil }
+      guard martlet_simulated.pci_frame != 0, martlet_simulated.pci_function == UInt64(address & 0xffff_ff00) else {
+        return nil
+      }
       return MachineFrame(martlet_simulated.pci_frame)
     }
   #endif

@@ -29,6 +29,7 @@ public struct IOAPIC: BitwiseCopyable {
   }
 
   // In host tests the registers are the words of the simulated frame at the controller's physical address.
+  /// Reads a register, by its index.
   public func read(_ register: UInt8) -> UInt32 {
     #if os(Linux)
       return PhysicalWindow.load32(MachineFrame(physical: physical), word: Int(register))
@@ -37,6 +38,7 @@ public struct IOAPIC: BitwiseCopyable {
       return martlet_mmio_read32(base &+ 0x10)
     #endif
   }
+  /// Writes a register, by its index.
   public func write(_ register: UInt8, _ value: UInt32) {
     #if os(Linux)
       PhysicalWindow.store32(MachineFrame(physical: physical), word: Int(register), value)
@@ -70,6 +72,7 @@ public struct IOAPIC: BitwiseCopyable {
 
 /// The two legacy interrupt controllers: remapped out of the way and masked for good.
 public enum LegacyPIC {
+  /// Masks all of its lines, after moving them out of the exceptions' range.
   public static func disable() {
     martlet_out8(0x20, 0x11)
     martlet_out8(0xa0, 0x11)

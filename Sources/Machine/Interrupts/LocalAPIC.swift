@@ -76,11 +76,27 @@ public enum LocalAPIC {
     #endif
   }
 
+  /// Sends a vector from the handler of a non-maskable interrupt, which may have come in the middle of another command: the
+  /// destination that was being written is put back.
+  public static func sendFromNMI(_ vector: HypervisorVector, to cpu: Int) {
+    #if !os(Linux)
+      let destination = read(0x310)
+      command(CPUs.apicID(cpu), UInt32(vector.rawValue))
+      var patience = 1_000_000
+      while read(0x300) & 0x1000 != 0 && patience > 0 {
+        patience &-= 1
+        martlet_pause()
+      }
+      write(0x310, destination)
+    #endif
+  }
+
   /// Sends a non-maskable interrupt to another CPU.
   public static func sendNMI(to cpu: Int) { command(CPUs.apicID(cpu), 0x400) }
 
   /// The INIT and start-up sequence's two commands.
   public static func sendInit(apicID: UInt32) { command(apicID, 0x4500) }
+  /// Starts a CPU after INIT, in real mode at page `page`.
   public static func sendStartUp(apicID: UInt32, page: UInt8) { command(apicID, 0x4600 | UInt32(page)) }
 
   static func command(_ destination: UInt32, _ low: UInt32) {

@@ -35,5 +35,6 @@ public enum LockRank: UInt8, Comparable {
   /// Device accesses of two steps: the PCI configuration ports, the window onto device pages. Innermost.
   case deviceAccess = 130
 
+  /// By place in the order.
   @inlinable public static func < (a: LockRank, b: LockRank) -> Bool { a.rawValue < b.rawValue }
 }

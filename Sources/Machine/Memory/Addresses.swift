@@ -6,6 +6,7 @@ public struct MachineFrame: Hashable, Comparable, Sendable, BitwiseCopyable {
   /// The frame's number: its physical address divided by 4096.
   public var number: UInt64
 
+  /// The frame of a number.
   @inlinable public init(_ number: UInt64) { self.number = number }
 
   /// The frame that holds a physical address.
@@ -14,6 +15,7 @@ public struct MachineFrame: Hashable, Comparable, Sendable, BitwiseCopyable {
   /// The physical address of the frame's first byte.
   @inlinable public var physical: UInt64 { number &<< 12 }
 
+  /// By number.
   @inlinable public static func < (a: MachineFrame, b: MachineFrame) -> Bool { a.number < b.number }
 
   /// The frame `count` further on. Wraps, as no caller gets there with an unchecked number.
@@ -25,10 +27,13 @@ public struct MachineFrame: Hashable, Comparable, Sendable, BitwiseCopyable {
 
 /// A linear (virtual) address. It says nothing of who may use it.
 public struct LinearAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
+  /// The address as a number.
   public var raw: UInt64
 
+  /// The address of a number, canonical or not.
   @inlinable public init(_ raw: UInt64) { self.raw = raw }
 
+  /// By number.
   @inlinable public static func < (a: LinearAddress, b: LinearAddress) -> Bool { a.raw < b.raw }
 
   /// Whether bits 63 to 47 are all alike, as the CPU demands.
@@ -44,5 +49,6 @@ public struct LinearAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
   /// The index of its entry in a page table of `level` (1 to 4).
   @inlinable public func index(level: Int) -> Int { Int((raw &>> (3 &+ 9 &* UInt64(level))) & 511) }
 
+  /// The address `bytes` further on. Wraps.
   @inlinable public static func + (a: LinearAddress, bytes: UInt64) -> LinearAddress { LinearAddress(a.raw &+ bytes) }
 }

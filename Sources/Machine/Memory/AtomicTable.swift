@@ -26,10 +26,12 @@ public struct AtomicTable: @unchecked Sendable {
     return unsafe base + index
   }
 
+  /// Reads a word.
   @inlinable public func load(_ index: Int) -> UInt64 {
     // SAFETY: 1. `word` checks.
     unsafe martlet_load64(word(index))
   }
+  /// Writes a word.
   @inlinable public func store(_ index: Int, _ value: UInt64) {
     // SAFETY: 1. `word` checks.
     unsafe martlet_store64(word(index), value)
@@ -39,14 +41,17 @@ public struct AtomicTable: @unchecked Sendable {
     // SAFETY: 1. `word` checks.
     unsafe martlet_cas64(word(index), expected, desired)
   }
+  /// Adds, wrapping; gives what was there.
   @discardableResult @inlinable public func fetchAdd(_ index: Int, _ value: UInt64) -> UInt64 {
     // SAFETY: 1. `word` checks.
     unsafe martlet_add64(word(index), value)
   }
+  /// Sets bits; gives what was there.
   @discardableResult @inlinable public func fetchOr(_ index: Int, _ bits: UInt64) -> UInt64 {
     // SAFETY: 1. `word` checks.
     unsafe martlet_or64(word(index), bits)
   }
+  /// Keeps only the given bits; gives what was there.
   @discardableResult @inlinable public func fetchAnd(_ index: Int, _ bits: UInt64) -> UInt64 {
     // SAFETY: 1. `word` checks.
     unsafe martlet_and64(word(index), bits)
@@ -60,18 +65,22 @@ public struct AtomicTable: @unchecked Sendable {
 public struct AtomicWord: ~Copyable, @unchecked Sendable {
   @usableFromInline var value: UInt64
 
+  /// A word with a first value.
   @inlinable public init(_ value: UInt64) { self.value = value }
 
   // The address is taken as that of an inout argument: `self` is the stored word itself, never a copy, as the type cannot
   // be copied.
+  /// Reads it.
   @inlinable public mutating func load() -> UInt64 {
     // SAFETY: 1. One word of ours, for the time of the access.
     unsafe martlet_load64(&value)
   }
+  /// Writes it.
   @inlinable public mutating func store(_ new: UInt64) {
     // SAFETY: as in load.
     unsafe martlet_store64(&value, new)
   }
+  /// Writes it; gives what was there.
   @inlinable public mutating func exchange(_ new: UInt64) -> UInt64 {
     // SAFETY: as in load.
     unsafe martlet_exchange64(&value, new)
@@ -81,14 +90,17 @@ public struct AtomicWord: ~Copyable, @unchecked Sendable {
     // SAFETY: as in load.
     unsafe martlet_cas64(&value, expected, desired)
   }
+  /// Adds, wrapping; gives what was there.
   @discardableResult @inlinable public mutating func fetchAdd(_ n: UInt64) -> UInt64 {
     // SAFETY: as in load.
     unsafe martlet_add64(&value, n)
   }
+  /// Sets bits; gives what was there.
   @discardableResult @inlinable public mutating func fetchOr(_ bits: UInt64) -> UInt64 {
     // SAFETY: as in load.
     unsafe martlet_or64(&value, bits)
   }
+  /// Keeps only the given bits; gives what was there.
   @discardableResult @inlinable public mutating func fetchAnd(_ bits: UInt64) -> UInt64 {
     // SAFETY: as in load.
     unsafe martlet_and64(&value, bits)

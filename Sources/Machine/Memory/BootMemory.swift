@@ -12,6 +12,7 @@ public struct BootMemory: ~Copyable {
   /// place.
   public var reach: UInt64 = 1 &<< 20
 
+  /// No memory.
   public init() {}
 
   /// A free range by its place, as frame numbers.
@@ -79,6 +80,12 @@ public struct BootMemory: ~Copyable {
       return MachineFrame(start)
     }
     return nil
+  }
+
+  /// Whether all frames of a range are free.
+  public func isFree(start: UInt64, end: UInt64) -> Bool {
+    for index in 0..<count where starts[index] <= start && end <= ends[index] { return true }
+    return false
   }
 
   /// How many frames are free.

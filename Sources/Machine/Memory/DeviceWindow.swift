@@ -30,7 +30,8 @@ public struct DeviceWindow: ~Copyable {
     #if os(Linux)
       // In host tests, devices are simulated frames.
       let frame = MachineFrame(physical: physical)
-      return PhysicalWindow.contains(frame) ? PhysicalWindow.load32(frame, word: Int(physical & 0xfff) &>> 2) : UInt32.max
+      return PhysicalWindow.contains(frame)
+        ? PhysicalWindow.load32(frame, word: Int(physical & 0xfff) &>> 2) : UInt32.max
     #else
       show(physical)
       return martlet_mmio_read32(Self.linear(physical))

@@ -5,6 +5,7 @@ import CMachine
 
 /// A guest's range could not be read or written: not mapped, read-only, or the hypervisor's own.
 public struct GuestFault: Error {
+  /// The fault, which has no details.
   public init() {}
 }
 

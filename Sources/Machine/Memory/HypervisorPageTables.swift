@@ -90,9 +90,13 @@ public struct HypervisorPageTables: ~Copyable {
 
 /// Where the linker put the parts of the image: page-aligned linear addresses.
 public struct ImageLayout {
+  /// The image's first byte, where text begins.
   public let start: UInt64
+  /// Where text ends and constants begin.
   public let textEnd: UInt64
+  /// Where constants end and data begin.
   public let constantsEnd: UInt64
+  /// Where data ends.
   public let end: UInt64
 
   #if !os(Linux)

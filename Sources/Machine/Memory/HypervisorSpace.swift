@@ -23,6 +23,7 @@ public enum HypervisorSpace {
 
   /// The first L4 slot of the region, and the first after it.
   public static let firstSlot = 256
+  /// The first L4 slot after the region.
   public static let endSlot = 272
 
   /// The address of device page `slot` (1 to 511).
@@ -34,16 +35,25 @@ public enum HypervisorSpace {
 
 /// Bits of page-table entries.
 public enum PTE {
+  /// P.
   public static let present: UInt64 = 1
+  /// R/W.
   public static let writable: UInt64 = 2
+  /// U/S.
   public static let user: UInt64 = 4
+  /// PWT.
   public static let writeThrough: UInt64 = 8
+  /// PCD.
   public static let cacheDisable: UInt64 = 0x10
+  /// A.
   public static let accessed: UInt64 = 0x20
+  /// D.
   public static let dirty: UInt64 = 0x40
   /// In levels 2 and 3: the entry maps a large page. In level 1: the third PAT bit.
   public static let large: UInt64 = 0x80
+  /// G; without effect, as CR4.PGE is off.
   public static let global: UInt64 = 0x100
+  /// NX.
   public static let noExecute: UInt64 = 1 &<< 63
   /// The bits that hold the frame's physical address.
   public static let frameMask: UInt64 = 0x000f_ffff_ffff_f000

@@ -6,13 +6,15 @@ import CMachine
 /// Access to physical memory by frame and offset. Frames outside the window (device memory) are refused by `contains`.
 public enum PhysicalWindow {
   /// How many frames the window covers: frames 0 up to this number.
-  @inlinable public static var frameCount: UInt64 {
+  @inlinable @inline(__always)
+  public static var frameCount: UInt64 {
     // SAFETY: 1. A word written once, at boot.
     martlet_window_frames
   }
 
   /// Whether the frame lies in the window.
-  @inlinable public static func contains(_ frame: MachineFrame) -> Bool { frame.number < frameCount }
+  @inlinable @inline(__always)
+  public static func contains(_ frame: MachineFrame) -> Bool { frame.number < frameCount }
 
   /// The address of a byte of a frame.
   ///
@@ -27,19 +29,22 @@ public enum PhysicalWindow {
   }
 
   /// Reads the 8-byte word at `index` (0 to 511).
-  @inlinable public static func load(_ frame: MachineFrame, word index: Int) -> UInt64 {
+  @inlinable @inline(__always)
+  public static func load(_ frame: MachineFrame, word index: Int) -> UInt64 {
     // SAFETY: 1. `address` checks; 2. aligned, as index counts words.
     unsafe martlet_load64(address(frame, index &<< 3))
   }
 
   /// Writes the 8-byte word at `index`.
-  @inlinable public static func store(_ frame: MachineFrame, word index: Int, _ value: UInt64) {
+  @inlinable @inline(__always)
+  public static func store(_ frame: MachineFrame, word index: Int, _ value: UInt64) {
     // SAFETY: as in load.
     unsafe martlet_store64(address(frame, index &<< 3), value)
   }
 
   /// Compare-and-exchange of the word at `index`. Gives what was there: `expected` exactly when it took place.
-  @inlinable public static func compareExchange(
+  @inlinable @inline(__always)
+  public static func compareExchange(
     _ frame: MachineFrame, word index: Int, expected: UInt64, desired: UInt64
   ) -> UInt64 {
     // SAFETY: as in load.
@@ -47,85 +52,94 @@ public enum PhysicalWindow {
   }
 
   /// Sets bits of the word at `index`; gives the old value.
-  @discardableResult @inlinable
+  @discardableResult @inlinable @inline(__always)
   public static func fetchOr(_ frame: MachineFrame, word index: Int, _ bits: UInt64) -> UInt64 {
     // SAFETY: as in load.
     unsafe martlet_or64(address(frame, index &<< 3), bits)
   }
 
   /// Keeps only the given bits of the word at `index`; gives the old value.
-  @discardableResult @inlinable
+  @discardableResult @inlinable @inline(__always)
   public static func fetchAnd(_ frame: MachineFrame, word index: Int, _ bits: UInt64) -> UInt64 {
     // SAFETY: as in load.
     unsafe martlet_and64(address(frame, index &<< 3), bits)
   }
 
   /// Exchanges the word at `index`; gives the old value.
-  @inlinable public static func exchange(_ frame: MachineFrame, word index: Int, _ value: UInt64) -> UInt64 {
+  @inlinable @inline(__always)
+  public static func exchange(_ frame: MachineFrame, word index: Int, _ value: UInt64) -> UInt64 {
     // SAFETY: as in load.
     unsafe martlet_exchange64(address(frame, index &<< 3), value)
   }
 
   // 32-bit words, `index` 0 to 1023.
-  @inlinable public static func load32(_ frame: MachineFrame, word index: Int) -> UInt32 {
+  @inlinable @inline(__always)
+  public static func load32(_ frame: MachineFrame, word index: Int) -> UInt32 {
     // SAFETY: as in load.
     unsafe martlet_load32(address(frame, index &<< 2))
   }
-  @inlinable public static func store32(_ frame: MachineFrame, word index: Int, _ value: UInt32) {
+  @inlinable @inline(__always)
+  public static func store32(_ frame: MachineFrame, word index: Int, _ value: UInt32) {
     // SAFETY: as in load.
     unsafe martlet_store32(address(frame, index &<< 2), value)
   }
-  @inlinable public static func compareExchange32(
+  @inlinable @inline(__always)
+  public static func compareExchange32(
     _ frame: MachineFrame, word index: Int, expected: UInt32, desired: UInt32
   ) -> UInt32 {
     // SAFETY: as in load.
     unsafe martlet_cas32(address(frame, index &<< 2), expected, desired)
   }
-  @discardableResult @inlinable
+  @discardableResult @inlinable @inline(__always)
   public static func fetchOr32(_ frame: MachineFrame, word index: Int, _ bits: UInt32) -> UInt32 {
     // SAFETY: as in load.
     unsafe martlet_or32(address(frame, index &<< 2), bits)
   }
-  @discardableResult @inlinable
+  @discardableResult @inlinable @inline(__always)
   public static func fetchAnd32(_ frame: MachineFrame, word index: Int, _ bits: UInt32) -> UInt32 {
     // SAFETY: as in load.
     unsafe martlet_and32(address(frame, index &<< 2), bits)
   }
   // 16-bit words, `index` 0 to 2047, and bytes.
-  @inlinable public static func load16(_ frame: MachineFrame, word index: Int) -> UInt16 {
+  @inlinable @inline(__always)
+  public static func load16(_ frame: MachineFrame, word index: Int) -> UInt16 {
     // SAFETY: as in load.
     unsafe martlet_load16(address(frame, index &<< 1))
   }
-  @inlinable public static func store16(_ frame: MachineFrame, word index: Int, _ value: UInt16) {
+  @inlinable @inline(__always)
+  public static func store16(_ frame: MachineFrame, word index: Int, _ value: UInt16) {
     // SAFETY: as in load.
     unsafe martlet_store16(address(frame, index &<< 1), value)
   }
-  @inlinable public static func compareExchange16(
+  @inlinable @inline(__always)
+  public static func compareExchange16(
     _ frame: MachineFrame, word index: Int, expected: UInt16, desired: UInt16
   ) -> UInt16 {
     // SAFETY: as in load.
     unsafe martlet_cas16(address(frame, index &<< 1), expected, desired)
   }
-  @discardableResult @inlinable
+  @discardableResult @inlinable @inline(__always)
   public static func fetchAnd16(_ frame: MachineFrame, word index: Int, _ bits: UInt16) -> UInt16 {
     // SAFETY: as in load.
     unsafe martlet_and16(address(frame, index &<< 1), bits)
   }
-  @discardableResult @inlinable
+  @discardableResult @inlinable @inline(__always)
   public static func fetchOr16(_ frame: MachineFrame, word index: Int, _ bits: UInt16) -> UInt16 {
     // SAFETY: as in load.
     unsafe martlet_or16(address(frame, index &<< 1), bits)
   }
-  @inlinable public static func load8(_ frame: MachineFrame, byte offset: Int) -> UInt8 {
+  @inlinable @inline(__always)
+  public static func load8(_ frame: MachineFrame, byte offset: Int) -> UInt8 {
     // SAFETY: 1. `address` checks.
     unsafe martlet_load8(address(frame, offset))
   }
-  @inlinable public static func store8(_ frame: MachineFrame, byte offset: Int, _ value: UInt8) {
+  @inlinable @inline(__always)
+  public static func store8(_ frame: MachineFrame, byte offset: Int, _ value: UInt8) {
     // SAFETY: 1. `address` checks.
     unsafe martlet_store8(address(frame, offset), value)
   }
   /// Exchanges one byte; gives the old value.
-  @discardableResult @inlinable
+  @discardableResult @inlinable @inline(__always)
   public static func exchange8(_ frame: MachineFrame, byte offset: Int, _ value: UInt8) -> UInt8 {
     // SAFETY: 1. `address` checks.
     unsafe martlet_exchange8(address(frame, offset), value)
@@ -185,7 +199,8 @@ public enum PhysicalWindow {
   }
 
   /// The linear address of a frame in the window, for what hardware reads by linear address (descriptor tables, save areas).
-  @inlinable public static func linear(_ frame: MachineFrame) -> UInt64 {
+  @inlinable @inline(__always)
+  public static func linear(_ frame: MachineFrame) -> UInt64 {
     // SAFETY: 1. A word written once, at boot.
     martlet_window_base &+ frame.number &<< 12
   }

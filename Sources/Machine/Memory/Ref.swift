@@ -23,6 +23,7 @@ public struct Ref<T: ~Copyable>: Equatable, BitwiseCopyable, @unchecked Sendable
     nonmutating unsafeMutableAddress { unsafe address }
   }
 
+  /// Whether both name the same record.
   @inlinable
   public static func == (a: Ref<T>, b: Ref<T>) -> Bool {
     // SAFETY: 1. Addresses are compared, nothing is read.

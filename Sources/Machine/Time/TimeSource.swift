@@ -6,9 +6,12 @@ import CMachine
 /// Factors that turn counter ticks into nanoseconds the way that guests do it too (`tsc_to_system_mul` and `tsc_shift` of
 /// vcpu_time_info, xen/xen.h): shift first, then multiply by a 32-bit fraction.
 public struct TickScale: BitwiseCopyable {
+  /// A fraction of 2^32.
   public var multiplier: UInt32
+  /// How far ticks are shifted first: left if positive.
   public var shift: Int8
 
+  /// A scale by its parts.
   public init(multiplier: UInt32, shift: Int8) {
     self.multiplier = multiplier
     self.shift = shift
@@ -52,6 +55,7 @@ public struct SystemClock: BitwiseCopyable {
   /// Ticks of the local APIC timer in 2^32 nanoseconds.
   public let timerTicksPerTera: UInt64
 
+  /// A clock that was at time zero at `origin`; rates of the counter and the APIC timer in Hz.
   public init(origin: UInt64, hertz: UInt64, timerHertz: UInt64) {
     self.origin = origin
     self.hertz = hertz

@@ -35,7 +35,7 @@ enum MetalBuild {
   /// Builds build/martlet (multiboot), build/martlet.elf (symbols) and build/martlet.gz.
   static func hypervisor() throws {
     Report.step("building the hypervisor")
-    let elf = try link(.hypervisor)
+    let elf = try SymbolPass.link()
     let unchanged = FileManager.default.contentsEqual(atPath: elf, andPath: Places.imageWithSymbols)
     if unchanged, Places.exists(Places.image), Places.exists(Places.image + ".gz") { return }
     try convert(elf, to: Places.image)
@@ -62,7 +62,7 @@ enum MetalBuild {
   /// Multiboot loaders want a 32-bit ELF; the code in it stays what it is.
   private static func convert(_ elf: String, to image: String) throws {
     try Places.atomically(image) { draft in
-      try Shell.run([try objcopy(), "-O", "elf32-i386", "--strip-all", elf, draft])
+      try Shell.run([try tool("llvm-objcopy"), "-O", "elf32-i386", "--strip-all", elf, draft])
     }
   }
 
@@ -70,11 +70,11 @@ enum MetalBuild {
     try Places.write(try Places.read(file), to: path)
   }
 
-  /// llvm-objcopy of the Swift toolchain: beside the swift that PATH finds.
-  private static func objcopy() throws -> String {
+  /// A tool of the Swift toolchain: beside the swift that PATH finds, or in PATH.
+  static func tool(_ name: String) throws -> String {
     let swift = try Shell.run(["sh", "-c", "readlink -f \"$(command -v swift)\""])
     let beside = (swift.trimmingCharacters(in: .whitespacesAndNewlines) as NSString).deletingLastPathComponent
-    let tool = beside + "/llvm-objcopy"
-    return Places.exists(tool) ? tool : "llvm-objcopy"
+    let tool = beside + "/" + name
+    return Places.exists(tool) ? tool : name
   }
 }

@@ -32,7 +32,9 @@ public enum GrantEntryFlag {
 
 /// How a grant is to be mapped (GNTMAP_* in xen/grant_table.h). Bits 5 to 15 are ignored.
 public struct GrantMapFlags: OptionSet, BitwiseCopyable, Sendable {
+  /// The flags' bits.
   public let rawValue: UInt32
+  /// Flags from their bits.
   @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// GNTMAP_device_map: for devices.

@@ -32,6 +32,7 @@ public protocol GrantBatchEntry {
 }
 
 extension GrantBatchEntry {
+  /// Most entries have none.
   @inlinable public static var hasResults: Bool { false }
 }
 
@@ -63,57 +64,77 @@ public typealias GetVersionEntry = gnttab_get_version
 public typealias CacheFlushEntry = martlet_grant_cache_flush
 
 extension gnttab_map_grant_ref: GrantBatchEntry {
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
+  /// The offset of `status`.
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_map_status) }
+  /// The handle and the bus address.
   @inlinable public static var hasResults: Bool { true }
 }
 extension gnttab_unmap_grant_ref: GrantBatchEntry {
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
+  /// The offset of `status`.
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_unmap_status) }
 }
 extension gnttab_unmap_and_replace: GrantBatchEntry {
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
+  /// The offset of `status`.
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_replace_status) }
 }
 extension gnttab_transfer: GrantBatchEntry {
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
+  /// The offset of `status`.
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_transfer_status) }
 }
 extension martlet_grant_copy: GrantBatchEntry {
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
+  /// The offset of `status`.
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_copy_status) }
 }
 extension gnttab_swap_grant_ref: GrantBatchEntry {
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
+  /// The offset of `status`.
   @inlinable public static var statusOffset: Int { Int(OFFSET_gnttab_swap_status) }
 }
 
 // The entries of operations that are not batches.
 extension martlet_grant_setup_table {
   /// An entry of zeros.
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
 }
 extension martlet_grant_status_frames {
   /// An entry of zeros.
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
 }
 extension gnttab_query_size {
   /// An entry of zeros.
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
 }
 extension gnttab_dump_table {
   /// An entry of zeros.
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
 }
 extension gnttab_set_version {
   /// An entry of zeros.
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
 }
 extension gnttab_get_version {
   /// An entry of zeros.
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
 }
 extension martlet_grant_cache_flush {
   /// An entry of zeros.
+  /// All zeros.
   @inlinable public static var zero: Self { Self() }
 }
