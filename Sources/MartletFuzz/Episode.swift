@@ -109,6 +109,13 @@ final class Episode {
     if step % Episode.recount == 0 { try recount() }
   }
 
+  /// How many entries of the guests' tables for random mappings are grants'.
+  var grantMappings: Int {
+    guests.reduce(0) { sum, guest in
+      sum + (0..<512).filter { PhysicalWindow.load(guest.slotTable, word: $0) & (PTE.present | PTE.grantMapping) == PTE.present | PTE.grantMapping }.count
+    }
+  }
+
   /// Recounts everything.
   func recount() throws {
     let nothingDies = guests.allSatisfy { $0.domain[].pageTables.withLock { $0.isEmpty } }

@@ -51,6 +51,7 @@ enum Fuzzer {
       let episode = Episode(seed: next, isTraced: isTraced)
       do {
         done += max(try episode.run(steps: length), 1)
+        if isTraced { say("grant mappings at the end: \(episode.grantMappings)") }
         try episode.end()
       } catch {
         say("seed \(next), \(error)")

@@ -58,9 +58,13 @@ extension Episode {
     let place = random.chance(60) ? linear() : frame(guest, level: 1).number << 12 | UInt64(130 + random.below(6)) << 3
     switch command {
     case 0:  // gnttab_map_grant_ref: host_addr, flags, ref, dom | status, handle, dev_bus_addr
-      put(place)
-      put(UInt64(random.below(32)) | reference << 32)
-      put(UInt64(domainNumber()))
+      let isEntry = random.chance(30)
+      let flags = random.chance(85) ? 2 | UInt64(random.below(2)) << 2 | (isEntry ? 16 : 0) : UInt64(random.below(64))
+      put(
+        random.chance(5) ? place : isEntry ? guest.slotTable.physical + UInt64(130 + random.below(6)) * 8
+          : Guest.slots + UInt64(130 + random.below(6)) << 12)
+      put(flags | reference << 32)
+      put(UInt64(random.chance(90) ? UInt16(1 + random.below(3)) : domainNumber()))
       put(0)
     case 1, 7:  // gnttab_unmap_grant_ref: host_addr, dev_bus_addr, handle | status; _and_replace: new_addr
       put(place)
@@ -80,11 +84,10 @@ extension Episode {
     }
   }
 
-  /// Writes grant entries into a frame of the guest's grant table, if it has one mapped: version 1's, whatever the version.
+  /// The guest writes entries into the first frame of its grant table: version 1's, whatever the version.
   private func offerGrants(_ guest: Guest) {
-    let number = (try? GuestMemory.read64(LinearAddress(Guest.argument(3)))) ?? 0
-    let table = MachineFrame(number)
-    guard ledger[].covers(table), ledger[].owner(table) == DomainID(guest.id), ledger[].type(table).type == .writable else { return }
+    let table = guest.grantFrame
+    guard ledger[].owner(table) == DomainID(guest.id), ledger[].type(table).type == .writable else { return }
     for _ in 0..<3 {
       let flags = random.pick([0, 1, 1, 1, 5, 2, 3, 0x101] as [UInt64])
       PhysicalWindow.store(

@@ -274,10 +274,10 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
       let foreign = world.frame(2)
       #expect(hostile.tables.pin(hostile.l1, 1) == nil)
       #expect(isRefused(hostile.tables.update(hostile.l1, 9, entry(foreign))))
-      // With the right to the other domain: its frames, and the table owner's own.
+      // With the right to the other domain: its frames, and no others.
       let rules = world.rules(1, frames: 2)
       #expect(hostile.tables.update(hostile.l1, 9, entry(foreign, isWritable: true), rules) == nil)
-      #expect(hostile.tables.update(hostile.l1, 10, entry(hostile.data), rules) == nil)
+      #expect(isRefused(hostile.tables.update(hostile.l1, 10, entry(hostile.data), rules)))
       #expect(isRefused(hostile.tables.update(hostile.l1, 11, entry(hostile.l1, isWritable: true), rules)))
       #expect(world.type(foreign).type == .writable)
       // Lower tables are never another's.

@@ -188,7 +188,7 @@ private struct Scene {
       world.ledger[].words.store(index, before & ~FrameLedger.countMask | FrameLedger.countLimit)
       #expect(!world.take(scene.l2))
       #expect(!world.takeWritable(scene.l2))
-      #expect(scene.tables.update(scene.l1, 3, entry(scene.l2)) == .invalid)
+      #expect(scene.tables.update(scene.l1, 3, entry(scene.l2)) == .busy)
       // Even so the table can be taken apart: a guest with as many mappings must not stop the machine.
       try? world.ledger[].unpin(scene.l2, owner: DomainID(1), &scene.tables.work)
       #expect(world.type(scene.l2).isPinned, "unpinning takes a reference first, and is refused")
