@@ -70,7 +70,7 @@ if metal {
     .testTarget(
       name: "HypercallTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"], swiftSettings: [.swiftLanguageMode(.v5)]),
     .target(
-      name: "Support", dependencies: ["XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
+      name: "Support", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],

@@ -6,6 +6,7 @@ import Foundation
 import Frames
 import Hypercalls
 import Machine
+import MachineTurn
 import XenABI
 
 /// A machine for one test. There is one at a time in the process: `World.run` makes tests take turns.
@@ -14,13 +15,10 @@ public final class World {
   public let frames: UInt64
   /// The address space that guest copies go through, once something is mapped in it.
   private var root: MachineFrame?
-  private static let turn = NSLock()
 
   /// Runs `body` in a fresh machine of `frames` frames (4096: 16 MiB), alone in the process, as its CPU 0.
   public static func run<R>(frames: UInt64 = 4096, _ body: (World) throws -> R) rethrows -> R {
-    turn.lock()
-    defer { turn.unlock() }
-    return try body(World(frames: frames))
+    try MachineTurn.take { try body(World(frames: frames)) }
   }
 
   private init(frames: UInt64) {
@@ -47,9 +45,9 @@ public final class World {
       Hypervisor(
         clock: SystemClock(origin: SystemClock.counter, hertz: 1_000_000_000, timerHertz: 1_000_000_000),
         tables: tables,
-        machineToPhysical: translation, domains: table)
+        machineToPhysical: translation, domains: table, vcpus: VCPURegistry(directory: take(1), first: take(1)))
     ).publish()
-    let cpu = Ref<PhysicalCPU>.create(in: take(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: 0, area: area))
+    let cpu = Ref<PhysicalCPU>.create(in: take(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: 0, area: area, timers: TimerQueue(directory: take(1), first: take(1))))
     cpu.bindToCurrentCPU()
     Ref<Hypervisor>.shared[].cpus[0] = cpu
     Ref<InterruptRouting>.create(
@@ -68,7 +66,8 @@ public final class World {
     _ = memory.add(start: first.number, end: first.number + 64)
     let area = CPUArea(number: number, tables: Ref<Hypervisor>.shared[].tables, memory: &memory)!
     let cpu = Ref<PhysicalCPU>.create(
-      in: ownFrames(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: number, area: area))
+      in: ownFrames(Ref<PhysicalCPU>.framesNeeded),
+      PhysicalCPU(number: number, area: area, timers: TimerQueue(directory: ownFrames(1), first: ownFrames(1))))
     cpu.bindToCurrentCPU()
     Ref<Hypervisor>.shared[].cpus[number] = cpu
   }
@@ -107,14 +106,18 @@ public final class World {
       in: ownFrames(Ref<Domain>.framesNeeded),
       Domain(
         id: id, isPrivileged: isPrivileged, mayUseHardware: mayUseHardware, sharedInfo: shared, maximumVCPUs: vcpus,
-        events: try! EventChannels(maximumPort: maximumPort), grants: GrantTable()))
+        processor: Processor.policy(isControlDomain: isPrivileged, vcpuLimit: vcpus),
+        events: try! EventChannels(maximumPort: maximumPort), grants: GrantTable.make(owner: id)!))
     for index in 0..<vcpus {
+      let handle = Ref<Hypervisor>.shared[].vcpus.reserve()!
       let vcpu = Ref<VCPU>.create(
         in: ownFrames(Ref<VCPU>.framesNeeded),
         VCPU(
-          id: VCPUID(UInt32(index)), domain: domain,
+          id: VCPUID(UInt32(index)), domain: domain, index: handle,
           info: VCPUInfoPlace(frame: shared, offset: index * SharedInfoLayout.vcpuInfoSize),
-          extendedState: ExtendedStateArea(frame: ownFrames(1)), trapTable: ownFrames(1)))
+          extendedState: ExtendedStateArea(frame: ownFrames(1)), trapTable: ownFrames(1),
+          now: Hypervisor.now))
+      Ref<Hypervisor>.shared[].vcpus.set(handle, vcpu)
       vcpu[].holds.store(0)
       domain[].add(vcpu)
     }
