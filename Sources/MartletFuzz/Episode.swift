@@ -51,7 +51,9 @@ final class Episode {
 
   /// The guest that runs, if one of ours does, and its vCPU.
   var running: (guest: Guest, vcpu: Ref<VCPU>)? {
-    guard let vcpu = machine.cpu[].vcpu, let guest = guests.first(where: { $0.domain == vcpu[].domain }) else { return nil }
+    guard let vcpu = machine.cpu[].vcpu, let guest = guests.first(where: { $0.domain == vcpu[].domain }) else {
+      return nil
+    }
     return (guest, vcpu)
   }
 
@@ -112,7 +114,11 @@ final class Episode {
   /// How many entries of the guests' tables for random mappings are grants'.
   var grantMappings: Int {
     guests.reduce(0) { sum, guest in
-      sum + (0..<512).filter { PhysicalWindow.load(guest.slotTable, word: $0) & (PTE.present | PTE.grantMapping) == PTE.present | PTE.grantMapping }.count
+      sum
+        + (0..<512).filter {
+          PhysicalWindow.load(guest.slotTable, word: $0) & (PTE.present | PTE.grantMapping) == PTE.present
+            | PTE.grantMapping
+        }.count
     }
   }
 
@@ -126,7 +132,9 @@ final class Episode {
     for guest in guests {
       let counted = ledger[].recountOwned(DomainID(guest.id))
       let owned = ledger[].accounts.owned(DomainID(guest.id))
-      if counted != owned { throw Finding(step: step, what: "A1: domain \(guest.id) has \(counted) frames, its account says \(owned)") }
+      if counted != owned {
+        throw Finding(step: step, what: "A1: domain \(guest.id) has \(counted) frames, its account says \(owned)")
+      }
     }
   }
 

@@ -34,7 +34,9 @@ final class Guest {
     self.id = id
     let domain = FuzzMachine.makeDomain(id, vcpus: Guest.vcpuCount, isPrivileged: isPrivileged)
     self.domain = domain
-    let shared = (0..<FuzzMachine.frames).map { MachineFrame($0) }.filter { ledger[].isShared($0) && ledger[].owner($0) == DomainID(id) }
+    let shared = (0..<FuzzMachine.frames).map { MachineFrame($0) }.filter {
+      ledger[].isShared($0) && ledger[].owner($0) == DomainID(id)
+    }
     grantFrame = shared.first { $0 != domain[].sharedInfo } ?? domain[].sharedInfo
     func frames(_ count: Int) -> [MachineFrame] {
       (0..<count).map { _ in
@@ -59,7 +61,9 @@ final class Guest {
       PhysicalWindow.store(low, word: page, data[page].physical | rights)
     }
     // The other top-level tables share everything below the top, so that the guest can live with each of them.
-    for other in tables[4].dropFirst() { PhysicalWindow.store(other, word: address.index(level: 4), l3.physical | rights) }
+    for other in tables[4].dropFirst() {
+      PhysicalWindow.store(other, word: address.index(level: 4), l3.physical | rights)
+    }
     vcpus = (0..<Guest.vcpuCount).map { index in
       guard let vcpu = domain[].vcpu(index: index) else { preconditionFailure("no vCPU") }
       return vcpu

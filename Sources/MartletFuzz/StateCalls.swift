@@ -21,12 +21,15 @@ extension Episode {
   /// `update_descriptor` and `set_gdt`.
   func descriptorCall(_ guest: Guest) -> Call {
     if random.chance(60) {
-      return Call(10, frame(guest, level: random.chance(90) ? 0 : 1).number << 12 | UInt64(random.below(512)) << 3, descriptor())
+      return Call(
+        10, frame(guest, level: random.chance(90) ? 0 : 1).number << 12 | UInt64(random.below(512)) << 3, descriptor())
     }
     let count = random.below(4)
     let start = cursor
     // Frames that are cleared make good descriptor pages.
-    for _ in 0..<count { put(random.chance(70) ? guest.data[guest.data.count - 1 - random.below(8)].number : frame(guest, level: 0).number) }
+    for _ in 0..<count {
+      put(random.chance(70) ? guest.data[guest.data.count - 1 - random.below(8)].number : frame(guest, level: 0).number)
+    }
     return Call(2, pointer(cursor - start), random.chance(90) ? UInt64(count * 512) : random.number())
   }
 
@@ -42,7 +45,8 @@ extension Episode {
       put(UInt64(random.below(520)) * 8)
     default: for _ in 0..<4 { put(random.number()) }
     }
-    return Call(24, command, random.chance(95) ? UInt64(random.below(Guest.vcpuCount)) : random.number(), pointer(cursor - start))
+    return Call(
+      24, command, random.chance(95) ? UInt64(random.below(Guest.vcpuCount)) : random.number(), pointer(cursor - start))
   }
 
   /// VCPUOP_initialise with a context that could do.
@@ -84,7 +88,8 @@ extension Episode {
     let list = Guest.argument(2)
     func extents(_ at: UInt64, _ count: Int) {
       for index in 0..<count {
-        let frame = random.chance(60) ? guest.data[guest.data.count - 1 - random.below(8)] : frame(guest, level: random.below(3))
+        let frame =
+          random.chance(60) ? guest.data[guest.data.count - 1 - random.below(8)] : frame(guest, level: random.below(3))
         _ = try? GuestMemory.write(LinearAddress(at + UInt64(index) * 8), frame.number)
       }
     }
@@ -124,7 +129,9 @@ extension Episode {
     default:
       // To the kernel itself or to user mode; the stack is where the context stands.
       let start = cursor
-      for word in [0, 0, 0, random.number() & 0x1ff, Guest.code, random.chance(50) ? 0xe033 : 0xe030, 0x202, Guest.stack, 0xe02b] as [UInt64] {
+      for word in [
+        0, 0, 0, random.number() & 0x1ff, Guest.code, random.chance(50) ? 0xe033 : 0xe030, 0x202, Guest.stack, 0xe02b,
+      ] as [UInt64] {
         put(word)
       }
       load(Call(0))
