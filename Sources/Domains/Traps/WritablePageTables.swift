@@ -86,7 +86,8 @@ enum WritablePageTables {
         let isWritten: Bool
         do {
           isWritten = try domain[].pageTables.withLock { work throws(XenError) in
-            try ledger[].updateEntry(table, index, to: new, expected: old, rules, &work, &budget)
+            defer { PhysicalCPU.noteTeardown(work.isEmpty) }
+            return try ledger[].updateEntry(table, index, to: new, expected: old, rules, &work, &budget)
           }
         } catch {
           // Preempted: run the instruction again. Refused: the guest sees its own fault.
