@@ -87,7 +87,7 @@ extension Episode {
     case 71..<76: make(list(guest))
     case 76..<80: pageFault(guest, vcpu)
     case 80..<84: make(descriptorCall(guest))
-    case 84..<90: make(memoryCall(guest))
+    case 84..<90: makeMemoryCall(guest)
     case 90..<94: make(vcpuCall(guest))
     case 94..<99: make(stateCall(guest))
     case 99: foreignLife(guest, vcpu)

@@ -17,7 +17,9 @@ extension Episode {
     // Domains map each other's frames: entries go first, then the frames.
     for guest in guests { dismantle(guest) }
     for guest in guests {
-      for number in 0..<FuzzMachine.frames { _ = ledger[].endAllocation(MachineFrame(number), owner: DomainID(guest.id)) }
+      for number in 0..<FuzzMachine.frames {
+        _ = ledger[].endAllocation(MachineFrame(number), owner: DomainID(guest.id))
+      }
     }
     if let broken = machine.brokenRule(nothingDies: true, isExact: false) {
       throw Finding(step: step, what: "after the end: \(broken.rule), frame \(broken.frame.number)")

@@ -51,7 +51,9 @@ final class Episode {
 
   /// The guest that runs, if one of ours does, and its vCPU.
   var running: (guest: Guest, vcpu: Ref<VCPU>)? {
-    guard let vcpu = machine.cpu[].vcpu, let guest = guests.first(where: { $0.domain == vcpu[].domain }) else { return nil }
+    guard let vcpu = machine.cpu[].vcpu, let guest = guests.first(where: { $0.domain == vcpu[].domain }) else {
+      return nil
+    }
     return (guest, vcpu)
   }
 
@@ -109,6 +111,17 @@ final class Episode {
     if step % Episode.recount == 0 { try recount() }
   }
 
+  /// How many entries of the guests' tables for random mappings are grants'.
+  var grantMappings: Int {
+    guests.reduce(0) { sum, guest in
+      sum
+        + (0..<512).filter {
+          PhysicalWindow.load(guest.slotTable, word: $0) & (PTE.present | PTE.grantMapping) == PTE.present
+            | PTE.grantMapping
+        }.count
+    }
+  }
+
   /// Recounts everything.
   func recount() throws {
     let nothingDies = guests.allSatisfy { $0.domain[].pageTables.withLock { $0.isEmpty } }
@@ -119,7 +132,9 @@ final class Episode {
     for guest in guests {
       let counted = ledger[].recountOwned(DomainID(guest.id))
       let owned = ledger[].accounts.owned(DomainID(guest.id))
-      if counted != owned { throw Finding(step: step, what: "A1: domain \(guest.id) has \(counted) frames, its account says \(owned)") }
+      if counted != owned {
+        throw Finding(step: step, what: "A1: domain \(guest.id) has \(counted) frames, its account says \(owned)")
+      }
     }
   }
 

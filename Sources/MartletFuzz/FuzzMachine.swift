@@ -45,12 +45,14 @@ final class FuzzMachine {
     }
     let frames = FuzzMachine.frames
     let storage = take(FrameLedger.framesNeeded(for: frames))
-    Ref<FrameLedger>.create(in: take(Ref<FrameLedger>.framesNeeded), FrameLedger(storage: storage, frames: frames)).publish()
+    Ref<FrameLedger>.create(in: take(Ref<FrameLedger>.framesNeeded), FrameLedger(storage: storage, frames: frames))
+      .publish()
     let translation = MachineToPhysical(first: take((frames * 8 + 4095) >> 12), entries: frames)
     var memory = BootMemory()
     let boot = take(64)
     _ = memory.add(start: boot.number, end: boot.number + 64)
-    guard let tables = HypervisorPageTables(memory: &memory), let area = CPUArea(number: 0, tables: tables, memory: &memory)
+    guard let tables = HypervisorPageTables(memory: &memory),
+      let area = CPUArea(number: 0, tables: tables, memory: &memory)
     else { preconditionFailure("no memory for the CPU's area") }
     root = tables.root
     let shift = UInt64(-Int(TickScale(hertz: UInt64.max).shift))

@@ -51,6 +51,7 @@ enum Fuzzer {
       let episode = Episode(seed: next, isTraced: isTraced)
       do {
         done += max(try episode.run(steps: length), 1)
+        if isTraced { say("grant mappings at the end: \(episode.grantMappings)") }
         try episode.end()
       } catch {
         say("seed \(next), \(error)")
@@ -80,7 +81,9 @@ enum Fuzzer {
     }
     guard status > 1 else { return status }
     guard let last else { return 1 }
-    say("seed \(last.seed): the hypervisor's code " + (status == SIGTERM ? "does not come back" : "trapped (signal \(status))"))
+    say(
+      "seed \(last.seed): the hypervisor's code "
+        + (status == SIGTERM ? "does not come back" : "trapped (signal \(status))"))
     var told = ""
     _ = child(["--steps", "\(last.length)", "--seed", "\(last.seed)", "--trace"]) { told = $0 }
     say("the last step that came to its end: \(told)")

@@ -23,15 +23,21 @@ final class Guest {
   let vcpus: [Ref<VCPU>]
   /// Frames by what they were made for; what they are used as changes.
   let tables: [[MachineFrame]]
-  let data: [MachineFrame]
+  var data: [MachineFrame]
+  /// The first frame of its grant table.
+  let grantFrame: MachineFrame
   let low: MachineFrame
   let slotTable: MachineFrame
-  let all: [MachineFrame]
+  var all: [MachineFrame]
 
   init(_ id: UInt16, isPrivileged: Bool, machine: FuzzMachine) {
     self.id = id
     let domain = FuzzMachine.makeDomain(id, vcpus: Guest.vcpuCount, isPrivileged: isPrivileged)
     self.domain = domain
+    let shared = (0..<FuzzMachine.frames).map { MachineFrame($0) }.filter {
+      ledger[].isShared($0) && ledger[].owner($0) == DomainID(id)
+    }
+    grantFrame = shared.first { $0 != domain[].sharedInfo } ?? domain[].sharedInfo
     func frames(_ count: Int) -> [MachineFrame] {
       (0..<count).map { _ in
         guard let frame = ledger[].allocate(for: DomainID(id)) else { preconditionFailure("no memory for a guest") }
@@ -55,7 +61,9 @@ final class Guest {
       PhysicalWindow.store(low, word: page, data[page].physical | rights)
     }
     // The other top-level tables share everything below the top, so that the guest can live with each of them.
-    for other in tables[4].dropFirst() { PhysicalWindow.store(other, word: address.index(level: 4), l3.physical | rights) }
+    for other in tables[4].dropFirst() {
+      PhysicalWindow.store(other, word: address.index(level: 4), l3.physical | rights)
+    }
     vcpus = (0..<Guest.vcpuCount).map { index in
       guard let vcpu = domain[].vcpu(index: index) else { preconditionFailure("no vCPU") }
       return vcpu
@@ -87,6 +95,15 @@ final class Guest {
     vcpu[].holds.fetchOr(FuzzMachine.unchosen)
     vcpu[].holds.fetchAnd(~VCPUHold.down)
     Scheduler.settle(vcpu)
+  }
+
+  /// Notes frames that the domain has been given.
+  func adopt(_ frame: MachineFrame) {
+    guard ledger[].owner(frame) == DomainID(id), !all.contains(frame) else { return }
+    // What the address space needs stays where it is in the list.
+    let place = Guest.argumentPages + 2 + Guest.dataPages + Int(frame.number % 8)
+    data[place] = frame
+    all.append(frame)
   }
 
   static func argument(_ page: Int) -> UInt64 { base + UInt64(page) << 12 }

@@ -58,9 +58,16 @@ extension Episode {
     let place = random.chance(60) ? linear() : frame(guest, level: 1).number << 12 | UInt64(130 + random.below(6)) << 3
     switch command {
     case 0:  // gnttab_map_grant_ref: host_addr, flags, ref, dom | status, handle, dev_bus_addr
-      put(place)
-      put(UInt64(random.below(32)) | reference << 32)
-      put(UInt64(domainNumber()))
+      let isEntry = random.chance(30)
+      let flags = random.chance(85) ? 2 | UInt64(random.below(2)) << 2 | (isEntry ? 16 : 0) : UInt64(random.below(64))
+      put(
+        random.chance(5)
+          ? place
+          : isEntry
+            ? guest.slotTable.physical + UInt64(130 + random.below(6)) * 8
+            : Guest.slots + UInt64(130 + random.below(6)) << 12)
+      put(flags | reference << 32)
+      put(UInt64(random.chance(90) ? UInt16(1 + random.below(3)) : domainNumber()))
       put(0)
     case 1, 7:  // gnttab_unmap_grant_ref: host_addr, dev_bus_addr, handle | status; _and_replace: new_addr
       put(place)
@@ -80,15 +87,15 @@ extension Episode {
     }
   }
 
-  /// Writes grant entries into a frame of the guest's grant table, if it has one mapped: version 1's, whatever the version.
+  /// The guest writes entries into the first frame of its grant table: version 1's, whatever the version.
   private func offerGrants(_ guest: Guest) {
-    let number = (try? GuestMemory.read64(LinearAddress(Guest.argument(3)))) ?? 0
-    let table = MachineFrame(number)
-    guard ledger[].covers(table), ledger[].owner(table) == DomainID(guest.id), ledger[].type(table).type == .writable else { return }
+    let table = guest.grantFrame
+    guard ledger[].owner(table) == DomainID(guest.id), ledger[].type(table).type == .writable else { return }
     for _ in 0..<3 {
       let flags = random.pick([0, 1, 1, 1, 5, 2, 3, 0x101] as [UInt64])
       PhysicalWindow.store(
-        table, word: random.below(24), flags | UInt64(1 + random.below(3)) << 16 | frame(guest, level: random.below(2)).number << 32)
+        table, word: random.below(24),
+        flags | UInt64(1 + random.below(3)) << 16 | frame(guest, level: random.below(2)).number << 32)
     }
   }
 
@@ -103,9 +110,11 @@ extension Episode {
     case 12 where random.chance(80): put(frame(guest, level: 0).number)
     default:
       for _ in 0..<3 {
-        put(random.chance(50)
-          ? UInt64(domainNumber()) | UInt64(random.chance(50) ? domainNumber() : UInt16(random.below(12))) << 16 | UInt64(random.below(12)) << 32
-          : UInt64(random.below(12)) | UInt64(random.below(12)) << 32)
+        put(
+          random.chance(50)
+            ? UInt64(domainNumber()) | UInt64(random.chance(50) ? domainNumber() : UInt16(random.below(12))) << 16
+              | UInt64(random.below(12)) << 32
+            : UInt64(random.below(12)) | UInt64(random.below(12)) << 32)
       }
     }
     return Call(random.chance(95) ? 32 : 16, command, pointer(cursor - start))
@@ -114,7 +123,9 @@ extension Episode {
   /// Any other number, with arguments that may mean something.
   func otherCall(_ guest: Guest) -> Call {
     let start = cursor
-    let number = random.pick([0, 4, 6, 7, 17, 17, 18, 19, 28, 29, 29, 29, 30, 33, 33, 33, UInt64(random.below(64)), random.number()] as [UInt64])
+    let number = random.pick(
+      [0, 4, 6, 7, 17, 17, 18, 19, 28, 29, 29, 29, 30, 33, 33, 33, UInt64(random.below(64)), random.number()]
+        as [UInt64])
     var command = random.chance(90) ? UInt64(random.below(34)) : random.number()
     // A domain that shuts down is out of the game: rarely.
     if number == 6 || number == 29, command == 2 || command == 4 || command == 6, !random.chance(2) { command = 1 }
@@ -132,9 +143,12 @@ extension Episode {
   /// A privileged instruction, or bytes that look like one.
   func instruction(_ guest: Guest, _ vcpu: Ref<VCPU>) {
     let codes: [[UInt8]] = [
-      [0x0f, 0xa2], [0x0f, 0x32], [0x0f, 0x30], [0xec], [0xee], [0xed], [0xef], [0xe4, 0x70], [0xe6, 0x70], [0xfa], [0xfb],
-      [0x0f, 0x20, 0xd8], [0x0f, 0x22, 0xd8], [0x0f, 0x20, 0xc0], [0x0f, 0x22, 0xc0], [0x0f, 0x06], [0x0f, 0x09], [0x0f, 0x01, 0x38],
-      [0x0f, 0x23, 0xf8], [0x0f, 0x21, 0xf8], [0xcd, 0x80], [0xcc], [0x6c], [0xf3, 0x6e], [0x0f, 0x31], [0x0f, 0x33], [0xf4],
+      [0x0f, 0xa2], [0x0f, 0x32], [0x0f, 0x30], [0xec], [0xee], [0xed], [0xef], [0xe4, 0x70], [0xe6, 0x70], [0xfa],
+      [0xfb],
+      [0x0f, 0x20, 0xd8], [0x0f, 0x22, 0xd8], [0x0f, 0x20, 0xc0], [0x0f, 0x22, 0xc0], [0x0f, 0x06], [0x0f, 0x09],
+      [0x0f, 0x01, 0x38],
+      [0x0f, 0x23, 0xf8], [0x0f, 0x21, 0xf8], [0xcd, 0x80], [0xcc], [0x6c], [0xf3, 0x6e], [0x0f, 0x31], [0x0f, 0x33],
+      [0xf4],
       [0x0f, 0x01, 0xd1], [0x0f, 0x22, 0xe0], [0x0f, 0x20, 0xe0], [0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2],
     ]
     var bytes = random.pick(codes)
@@ -145,7 +159,9 @@ extension Episode {
     let frame = machine.frame
     frame[].rip = at.raw
     frame[].rax = random.number()
-    frame[].rcx = random.chance(50) ? random.number() : random.pick([0x10, 0x1b, 0x174, 0x277, 0xc000_0080, 0xc000_0100, 0x4000_0000, 0x6e0])
+    frame[].rcx =
+      random.chance(50)
+      ? random.number() : random.pick([0x10, 0x1b, 0x174, 0x277, 0xc000_0080, 0xc000_0100, 0x4000_0000, 0x6e0])
     frame[].rdx = random.chance(50) ? random.number() : UInt64(random.below(0x1000))
     frame[].rdi = Guest.dataPage(0)
     frame[].vector = bytes.starts(with: [0x0f, 0x0b]) ? 6 : 13

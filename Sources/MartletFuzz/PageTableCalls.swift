@@ -27,7 +27,8 @@ extension Episode {
     let count = 1 + random.below(3)
     let start = cursor
     for _ in 0..<count {
-      let command = random.pick([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4, 5, 5, 15, 15, 6, 7, 8, 10, 12, 13, 16, 17, 19, 21] as [UInt64])
+      let command = random.pick(
+        [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4, 4, 5, 5, 15, 15, 6, 7, 8, 10, 12, 13, 16, 17, 19, 21] as [UInt64])
       put(random.chance(98) ? command : random.number())
       switch command {
       case 0...3: put(frame(guest, level: Int(command) + 1).number)
@@ -58,7 +59,8 @@ extension Episode {
   /// The guest uses memory: reads or writes a page that it has mapped, to whatever frame that may lead.
   func touch(_ guest: Guest, _ vcpu: Ref<VCPU>) {
     guard let root = vcpu[].kernelTable else { return }
-    let address = LinearAddress(random.chance(70) ? Guest.slots + UInt64(130 + random.below(6)) << 12 : linear() & ~0xfff)
+    let address = LinearAddress(
+      random.chance(70) ? Guest.slots + UInt64(130 + random.below(6)) << 12 : linear() & ~0xfff)
     guard address.isCanonical, !address.isHypervisor, let found = Translations.walk(root, address) else { return }
     translations.note(found.frame, isWritable: found.isWritable)
     if isTraced { doing = "touches \(found.frame.number), writable: \(found.isWritable)" }
@@ -111,7 +113,8 @@ extension Episode {
   func pageFault(_ guest: Guest, _ vcpu: Ref<VCPU>) {
     load(Call(0))
     let frame = machine.frame
-    let target = Guest.slots + UInt64(130 + random.below(6)) << 12 + UInt64(random.below(520)) * 8 + (random.chance(5) ? 3 : 0)
+    let target =
+      Guest.slots + UInt64(130 + random.below(6)) << 12 + UInt64(random.below(520)) * 8 + (random.chance(5) ? 3 : 0)
     frame[].rip = Guest.code + UInt64(random.below(Episode.snippets.count)) * 16
     frame[].rdi = target
     frame[].rax = entry(guest, level: 1)
@@ -146,7 +149,8 @@ extension Episode {
   /// Instructions that write memory: mov, lock cmpxchg, xchg, or, and, mov byte, stos, movs, bts, inc.
   static let snippets: [[UInt8]] = [
     [0x48, 0x89, 0x07], [0xf0, 0x48, 0x0f, 0xb1, 0x17], [0x48, 0x87, 0x07], [0x48, 0x09, 0x07], [0x48, 0x21, 0x07],
-    [0x88, 0x07], [0x48, 0xab], [0xf3, 0x48, 0xa5], [0x48, 0x0f, 0xba, 0x2f, 0x01], [0x48, 0xff, 0x07], [0x66, 0x89, 0x07],
+    [0x88, 0x07], [0x48, 0xab], [0xf3, 0x48, 0xa5], [0x48, 0x0f, 0xba, 0x2f, 0x01], [0x48, 0xff, 0x07],
+    [0x66, 0x89, 0x07],
     [0x89, 0x47, 0x04],
   ]
 

@@ -21,7 +21,9 @@ struct Random {
   }
 
   /// A number from zero up to, but not with, `limit`.
-  mutating func below(_ limit: Int) -> Int { Int((next() >> 32).multipliedReportingOverflow(by: UInt64(limit)).partialValue >> 32) }
+  mutating func below(_ limit: Int) -> Int {
+    Int((next() >> 32).multipliedReportingOverflow(by: UInt64(limit)).partialValue >> 32)
+  }
 
   /// True `percent` times in a hundred.
   mutating func chance(_ percent: Int) -> Bool { below(100) < percent }

@@ -21,12 +21,15 @@ extension Episode {
   /// `update_descriptor` and `set_gdt`.
   func descriptorCall(_ guest: Guest) -> Call {
     if random.chance(60) {
-      return Call(10, frame(guest, level: random.chance(90) ? 0 : 1).number << 12 | UInt64(random.below(512)) << 3, descriptor())
+      return Call(
+        10, frame(guest, level: random.chance(90) ? 0 : 1).number << 12 | UInt64(random.below(512)) << 3, descriptor())
     }
     let count = random.below(4)
     let start = cursor
     // Frames that are cleared make good descriptor pages.
-    for _ in 0..<count { put(random.chance(70) ? guest.data[guest.data.count - 1 - random.below(8)].number : frame(guest, level: 0).number) }
+    for _ in 0..<count {
+      put(random.chance(70) ? guest.data[guest.data.count - 1 - random.below(8)].number : frame(guest, level: 0).number)
+    }
     return Call(2, pointer(cursor - start), random.chance(90) ? UInt64(count * 512) : random.number())
   }
 
@@ -42,7 +45,8 @@ extension Episode {
       put(UInt64(random.below(520)) * 8)
     default: for _ in 0..<4 { put(random.number()) }
     }
-    return Call(24, command, random.chance(95) ? UInt64(random.below(Guest.vcpuCount)) : random.number(), pointer(cursor - start))
+    return Call(
+      24, command, random.chance(95) ? UInt64(random.below(Guest.vcpuCount)) : random.number(), pointer(cursor - start))
   }
 
   /// VCPUOP_initialise with a context that could do.
@@ -68,6 +72,15 @@ extension Episode {
     return Call(24, 0, UInt64(random.below(Guest.vcpuCount)), Guest.argument(1))
   }
 
+  /// Makes a `memory_op` call, and notes the frames that it may have given the guest.
+  func makeMemoryCall(_ guest: Guest) {
+    make(memoryCall(guest))
+    for offset in [0x2000, 0x2008, 0x2010, 0x3000, 0x3008] as [UInt64] {
+      guard let number = try? GuestMemory.read64(LinearAddress(Guest.base + offset)) else { continue }
+      if ledger[].covers(MachineFrame(number)) { guest.adopt(MachineFrame(number)) }
+    }
+  }
+
   /// `memory_op`: reservations of the guest's own and of others, exchange, maps.
   func memoryCall(_ guest: Guest) -> Call {
     let command = random.pick([0, 1, 1, 6, 6, 11, 2, 3, 4, 5, 7, 8, 9, 10, 12, 14, 15, 17, 24, 26, 28] as [UInt64])
@@ -75,7 +88,9 @@ extension Episode {
     let list = Guest.argument(2)
     func extents(_ at: UInt64, _ count: Int) {
       for index in 0..<count {
-        _ = try? GuestMemory.write(LinearAddress(at + UInt64(index) * 8), frame(guest, level: random.below(3)).number)
+        let frame =
+          random.chance(60) ? guest.data[guest.data.count - 1 - random.below(8)] : frame(guest, level: random.below(3))
+        _ = try? GuestMemory.write(LinearAddress(at + UInt64(index) * 8), frame.number)
       }
     }
     func reservation(_ at: UInt64, _ count: Int, _ order: UInt64) {
@@ -89,8 +104,9 @@ extension Episode {
     switch command {
     case 0, 1, 6: reservation(list, 1 + random.below(3), order)
     case 11:
-      reservation(list, 1 + random.below(2), order)
-      reservation(list + 0x1000, 1 + random.below(2), random.chance(80) ? 0 : order)
+      let count = 1 + random.below(2)
+      reservation(list, count, order)
+      reservation(list + 0x1000, random.chance(90) ? count : 3 - count, random.chance(80) ? 0 : order)
       put(random.chance(90) ? 0 : random.number())
     case 2, 3, 4: put(UInt64(domainNumber()))
     default:
@@ -113,7 +129,9 @@ extension Episode {
     default:
       // To the kernel itself or to user mode; the stack is where the context stands.
       let start = cursor
-      for word in [0, 0, 0, random.number() & 0x1ff, Guest.code, random.chance(50) ? 0xe033 : 0xe030, 0x202, Guest.stack, 0xe02b] as [UInt64] {
+      for word in [
+        0, 0, 0, random.number() & 0x1ff, Guest.code, random.chance(50) ? 0xe033 : 0xe030, 0x202, Guest.stack, 0xe02b,
+      ] as [UInt64] {
         put(word)
       }
       load(Call(0))

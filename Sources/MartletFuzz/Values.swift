@@ -15,7 +15,8 @@ extension Episode {
     case 3: return random.pick(random.pick(guests).all)
     case 4: return random.pick(guests).domain[].sharedInfo
     case 5: return random.pick(guest.all)
-    case 6: return random.pick([machine.root, Ref<Hypervisor>.shared[].machineToPhysical.first, .invalid, MachineFrame(0)])
+    case 6:
+      return random.pick([machine.root, Ref<Hypervisor>.shared[].machineToPhysical.first, .invalid, MachineFrame(0)])
     default: return level == 0 ? random.pick(guest.data) : random.pick(guest.tables[min(level, 4)])
     }
   }

@@ -16,8 +16,12 @@ import XenABI
       for _ in 0..<3000 {
         if blocks.isEmpty || Int.random(in: 0..<100, using: &random) < 55 {
           let order = Int.random(in: 0..<6, using: &random)
-          let limit = Int.random(in: 0..<4, using: &random) == 0 ? UInt64.random(in: 0...LedgerWorld.frames, using: &random) : UInt64.max
-          let block = ledger[].withAllocator { allocator, ledger in allocator.allocate(ledger, order: order, limit: limit) }
+          let limit =
+            Int.random(in: 0..<4, using: &random) == 0
+            ? UInt64.random(in: 0...LedgerWorld.frames, using: &random) : UInt64.max
+          let block = ledger[].withAllocator { allocator, ledger in
+            allocator.allocate(ledger, order: order, limit: limit)
+          }
           let size = UInt64(1) << UInt64(order)
           guard let block else {
             // Only if no aligned run of free frames is there.
@@ -37,7 +41,9 @@ import XenABI
         }
         #expect(world.freeFrames == UInt64(free.count))
       }
-      for (block, order) in blocks { ledger[].withAllocator { allocator, ledger in allocator.free(ledger, block, order: order) } }
+      for (block, order) in blocks {
+        ledger[].withAllocator { allocator, ledger in allocator.free(ledger, block, order: order) }
+      }
       // All joined again: what can be had at once is what could be had at the start.
       let whole = ledger[].withAllocator { allocator, ledger in allocator.allocate(ledger, order: 6) }
       #expect(whole != nil)
@@ -58,7 +64,9 @@ import XenABI
       for start in 0..<9 as Range<UInt64> {
         for length in 0..<20 as Range<UInt64> {
           _ = Simulation.start(frames: LedgerWorld.frames)
-          Ref<FrameLedger>.create(in: MachineFrame(400), FrameLedger(storage: MachineFrame(1), frames: LedgerWorld.frames)).publish()
+          Ref<FrameLedger>.create(
+            in: MachineFrame(400), FrameLedger(storage: MachineFrame(1), frames: LedgerWorld.frames)
+          ).publish()
           let first = 300 + start
           world.ledger[].addMemory(start: first, end: first + length)
           #expect(world.freeFrames == length)

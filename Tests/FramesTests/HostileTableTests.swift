@@ -35,7 +35,8 @@ private struct Hostile {
   }
 
   /// Expects the pin to be refused, with nothing left behind.
-  func refuses(_ frame: MachineFrame, _ level: Int, _ error: XenError = .invalid, _ rules: EntryRules? = nil,
+  func refuses(
+    _ frame: MachineFrame, _ level: Int, _ error: XenError = .invalid, _ rules: EntryRules? = nil,
     _ comment: Comment? = nil, location: SourceLocation = #_sourceLocation
   ) {
     let before = counts()
@@ -46,7 +47,9 @@ private struct Hostile {
   }
 
   /// Expects the pin to succeed, and all to be as before when it has ended.
-  func accepts(_ frame: MachineFrame, _ level: Int, _ rules: EntryRules? = nil, location: SourceLocation = #_sourceLocation) {
+  func accepts(
+    _ frame: MachineFrame, _ level: Int, _ rules: EntryRules? = nil, location: SourceLocation = #_sourceLocation
+  ) {
     let before = counts()
     #expect(tables.pin(frame, level, rules) == nil, sourceLocation: location)
     #expect(world.broken(isExact: false) == nil, sourceLocation: location)
@@ -74,7 +77,9 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
       #expect(hostile.tables.unpin(hostile.l4) == nil)
       #expect(isRefused(hostile.tables.unpin(hostile.l4)))
       // The region's entries do not stay behind in a frame that is the guest's to read and write again.
-      for slot in HypervisorSpace.firstSlot..<HypervisorSpace.endSlot { #expect(PhysicalWindow.load(hostile.l4, word: slot) == 0) }
+      for slot in HypervisorSpace.firstSlot..<HypervisorSpace.endSlot {
+        #expect(PhysicalWindow.load(hostile.l4, word: slot) == 0)
+      }
     }
   }
 
@@ -86,7 +91,10 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
       for (table, index, level) in [(hostile.l1, 6, 1), (hostile.l2, 5, 2), (hostile.l3, 4, 3), (hostile.l4, 3, 4)] {
         for isWritable in [false, true] {
           let good = PhysicalWindow.load(table, word: index)
-          for bad in [foreign, world.root, MachineFrame(1), MachineFrame(LedgerWorld.frames - 100), MachineFrame(LedgerWorld.frames), MachineFrame(1 << 27)] {
+          for bad in [
+            foreign, world.root, MachineFrame(1), MachineFrame(LedgerWorld.frames - 100),
+            MachineFrame(LedgerWorld.frames), MachineFrame(1 << 27),
+          ] {
             PhysicalWindow.store(table, word: index, entry(bad, isWritable: isWritable))
             // A frame beyond the ledger is device memory to level 1.
             let error: XenError = level == 1 && bad.number >= LedgerWorld.frames ? .notPermitted : .invalid
@@ -132,7 +140,11 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
             PhysicalWindow.store(table, word: 100, entry(target, isWritable: isWritable))
             let isSame = number + 1 == level
             let isGood = level == 1 ? !isWritable : isSame ? !isWritable : number + 1 == level - 1
-            if isGood { hostile.accepts(hostile.l4, 4) } else { hostile.refuses(hostile.l4, 4, .invalid, nil, "level \(level) to \(number + 1)") }
+            if isGood {
+              hostile.accepts(hostile.l4, 4)
+            } else {
+              hostile.refuses(hostile.l4, 4, .invalid, nil, "level \(level) to \(number + 1)")
+            }
           }
         }
         PhysicalWindow.store(table, word: 100, 0)
@@ -169,7 +181,9 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
       #expect(tables.unpin(hostile.l4) == nil)
       #expect(world.type(c).count == 0)
       #expect(tables.unpin(b) == nil)
-      for frame in [hostile.l1, hostile.l2, hostile.l3, hostile.l4, b, c, hostile.data] { #expect(world.count(frame) == 1) }
+      for frame in [hostile.l1, hostile.l2, hostile.l3, hostile.l4, b, c, hostile.data] {
+        #expect(world.count(frame) == 1)
+      }
       // Level 1 has no linear entries: a table maps itself read-only, or not at all.
       PhysicalWindow.store(hostile.l1, word: 7, entry(hostile.l1))
       hostile.accepts(hostile.l1, 1)
@@ -200,7 +214,8 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
           if level == 1 { hostile.accepts(hostile.l4, 4, world.rules(mayMapDevices: true)) }
         }
         // What means nothing to a CPU, or everything to the guest only, is let through; the user bit is always set.
-        PhysicalWindow.store(table, word: index, good & ~PTE.user | PTE.accessed | PTE.dirty | PTE.noExecute | 7 << 9 | 0x3f << 52)
+        PhysicalWindow.store(
+          table, word: index, good & ~PTE.user | PTE.accessed | PTE.dirty | PTE.noExecute | 7 << 9 | 0x3f << 52)
         #expect(hostile.tables.pin(hostile.l4, 4) == nil)
         #expect(PhysicalWindow.load(table, word: index) & PTE.user != 0)
         #expect(level != 1 || PhysicalWindow.load(table, word: index) & PTE.grantMapping == 0)
@@ -274,10 +289,10 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
       let foreign = world.frame(2)
       #expect(hostile.tables.pin(hostile.l1, 1) == nil)
       #expect(isRefused(hostile.tables.update(hostile.l1, 9, entry(foreign))))
-      // With the right to the other domain: its frames, and the table owner's own.
+      // With the right to the other domain: its frames, and no others.
       let rules = world.rules(1, frames: 2)
       #expect(hostile.tables.update(hostile.l1, 9, entry(foreign, isWritable: true), rules) == nil)
-      #expect(hostile.tables.update(hostile.l1, 10, entry(hostile.data), rules) == nil)
+      #expect(isRefused(hostile.tables.update(hostile.l1, 10, entry(hostile.data), rules)))
       #expect(isRefused(hostile.tables.update(hostile.l1, 11, entry(hostile.l1, isWritable: true), rules)))
       #expect(world.type(foreign).type == .writable)
       // Lower tables are never another's.
@@ -304,7 +319,9 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
       for frame in [inside, MachineFrame(LedgerWorld.frames), MachineFrame((1 << 28) - 1)] {
         for isWritable in [false, true] {
           #expect(hostile.tables.update(hostile.l1, 9, entry(frame, isWritable: isWritable)) == .notPermitted)
-          #expect(hostile.tables.update(hostile.l1, 9, entry(frame, isWritable: isWritable, PTE.cacheDisable), allowed) == nil)
+          #expect(
+            hostile.tables.update(hostile.l1, 9, entry(frame, isWritable: isWritable, PTE.cacheDisable), allowed) == nil
+          )
           #expect(hostile.tables.update(hostile.l1, 9, 0) == nil)
         }
         hostile.refuses(frame, 1)
@@ -333,6 +350,9 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
       let free = world.freeFrames
       world.ledger[].endSharing(shared)
       #expect(world.freeFrames == free, "the domain still has it mapped")
+      #expect(isRefused(hostile.tables.pin(shared, 1)))
+      // Not even when it is only read any more: it is no part of the domain's own memory.
+      #expect(hostile.tables.update(hostile.l1, 9, entry(shared)) == nil)
       #expect(isRefused(hostile.tables.pin(shared, 1)))
       #expect(hostile.tables.update(hostile.l1, 9, 0) == nil)
       #expect(world.freeFrames == free + 1)

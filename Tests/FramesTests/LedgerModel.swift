@@ -36,7 +36,11 @@ struct LedgerModel {
     words = Array(repeating: [:], count: n)
   }
 
-  enum Kind: Equatable { case none, writable, descriptors, table(Int), partial }
+  enum Kind: Equatable {
+    case none, writable, descriptors
+    case table(Int)
+    case partial
+  }
 
   private func target(_ word: UInt64) -> Int? { frames.firstIndex { $0.physical == word & PTE.frameMask } }
   private func isPresent(_ word: UInt64) -> Bool { word & PTE.present != 0 }
@@ -71,7 +75,9 @@ struct LedgerModel {
     return uses(f) > 0 ? .writable : .none
   }
 
-  private func linearUsers(_ f: Int) -> Int { entries(to: f).filter { $0.table != f && level[$0.table] == level[f] }.count }
+  private func linearUsers(_ f: Int) -> Int {
+    entries(to: f).filter { $0.table != f && level[$0.table] == level[f] }.count
+  }
   private func linearUses(_ f: Int) -> Int {
     frames.indices.reduce(0) { sum, other in
       other != f && level[other] == level[f] ? sum + entries(to: other).filter { $0.table == f }.count : sum
@@ -201,7 +207,9 @@ struct LedgerModel {
         if ledger[].owner(frame) != .invalid { return "frame \(f) should be free" }
         continue
       }
-      if ledger[].owner(frame) != DomainID(owner) { return "frame \(f): owner \(ledger[].owner(frame).raw), not \(owner)" }
+      if ledger[].owner(frame) != DomainID(owner) {
+        return "frame \(f): owner \(ledger[].owner(frame).raw), not \(owner)"
+      }
       if ledger[].count(frame) != UInt64(references(f)) {
         return "frame \(f): \(ledger[].count(frame)) references, not \(references(f))"
       }

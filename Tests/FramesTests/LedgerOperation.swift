@@ -7,12 +7,16 @@ import XenABI
 
 /// One operation; frames by their place in the universe.
 enum LedgerOperation {
-  case take(Int, UInt16), drop(Int)
-  case takeWritable(Int, UInt16), dropWritable(Int)
-  case pin(Int, Int), unpin(Int)
+  case take(Int, UInt16)
+  case drop(Int)
+  case takeWritable(Int, UInt16)
+  case dropWritable(Int)
+  case pin(Int, Int)
+  case unpin(Int)
   /// Table, index, target (nil: an entry that is not present), whether it is writable.
   case update(Int, Int, Int?, Bool)
-  case useDescriptors(Int), stopUsingDescriptors(Int)
+  case useDescriptors(Int)
+  case stopUsingDescriptors(Int)
   case transfer(Int, UInt16, UInt16)
   case endAllocation(Int, UInt16)
 }
@@ -95,7 +99,9 @@ final class Pair {
       if model.isPinned[f], tables.unpin(frame) != nil { return "frame \(f) cannot be unpinned at the end" }
     }
     for (f, frame) in model.frames.enumerated() where model.isAllocated[f] && model.owner[f] != nil {
-      if !ledger[].endAllocation(frame, owner: DomainID(model.owner[f]!)) { return "frame \(f) is not allocated at the end" }
+      if !ledger[].endAllocation(frame, owner: DomainID(model.owner[f]!)) {
+        return "frame \(f) is not allocated at the end"
+      }
     }
     for (f, frame) in model.frames.enumerated() where ledger[].owner(frame) != .invalid {
       return "frame \(f) was not freed: \(ledger[].count(frame)) references"

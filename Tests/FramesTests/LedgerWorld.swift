@@ -47,7 +47,8 @@ final class LedgerWorld {
 
   func rules(_ owner: UInt16 = 1, frames: UInt16? = nil, mayMapDevices: Bool = false) -> EntryRules {
     EntryRules(
-      tableOwner: DomainID(owner), frameOwner: DomainID(frames ?? owner), mayMapDevices: mayMapDevices, physicalBits: 40,
+      tableOwner: DomainID(owner), frameOwner: DomainID(frames ?? owner), mayMapDevices: mayMapDevices,
+      physicalBits: 40,
       hypervisorRoot: root)
   }
 
@@ -56,7 +57,9 @@ final class LedgerWorld {
   func type(_ frame: MachineFrame) -> TypeWord { ledger[].type(frame) }
   func owner(_ frame: MachineFrame) -> DomainID { ledger[].owner(frame) }
   func take(_ frame: MachineFrame, _ owner: UInt16 = 1) -> Bool { ledger[].take(frame, owner: DomainID(owner)) }
-  func takeWritable(_ frame: MachineFrame, _ owner: UInt16 = 1) -> Bool { ledger[].takeWritable(frame, owner: DomainID(owner)) }
+  func takeWritable(_ frame: MachineFrame, _ owner: UInt16 = 1) -> Bool {
+    ledger[].takeWritable(frame, owner: DomainID(owner))
+  }
   func useDescriptors(_ frame: MachineFrame, _ owner: UInt16 = 1) throws(XenError) {
     try ledger[].useDescriptors(frame, owner: DomainID(owner))
   }

@@ -9,9 +9,11 @@ import XenABI
 @Suite struct ModelTests {
   /// Two frames, the first as table of level 1, the second of level 2.
   static let operations: [LedgerOperation] = [
-    .take(0, 1), .drop(0), .takeWritable(0, 1), .dropWritable(0), .takeWritable(1, 1), .pin(0, 1), .pin(1, 2), .unpin(0),
+    .take(0, 1), .drop(0), .takeWritable(0, 1), .dropWritable(0), .takeWritable(1, 1), .pin(0, 1), .pin(1, 2),
+    .unpin(0),
     .unpin(1), .update(0, 0, 1, false), .update(0, 0, 1, true), .update(0, 0, nil, false), .update(1, 0, 0, true),
-    .update(1, 0, 1, false), .update(1, 0, nil, false), .useDescriptors(0), .stopUsingDescriptors(0), .transfer(0, 1, 2),
+    .update(1, 0, 1, false), .update(1, 0, nil, false), .useDescriptors(0), .stopUsingDescriptors(0),
+    .transfer(0, 1, 2),
     .transfer(0, 2, 1), .endAllocation(0, 1), .endAllocation(1, 1),
   ]
 

@@ -1,13 +1,13 @@
+import Domains
 // SPDX-License-Identifier: Apache-2.0
 // A fixed number of fuzz steps, and that the fuzzer itself works: it repeats itself, and it finds what is broken.
 import MachineTurn
 import Testing
+import XenABI
 
-import Domains
 @testable import Frames
 @testable import Machine
 @testable import MartletFuzz
-import XenABI
 
 @Suite struct FuzzTests {
   /// Both kinds of episode (even seeds: what can be recounted exactly; odd: everything).

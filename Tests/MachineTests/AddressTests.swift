@@ -5,12 +5,13 @@ import Testing
 @testable import Machine
 
 @Suite struct AddressTests {
-  @Test(arguments: [
-    (0, true, false), (1, true, false), (0x7fff_ffff_ffff, true, false), (0x8000_0000_0000, false, false),
-    (0xffff_7fff_ffff_ffff, false, false), (0xffff_8000_0000_0000, true, true), (0xffff_87ff_ffff_ffff, true, true),
-    (0xffff_8800_0000_0000, true, false), (0xffff_ffff_ffff_ffff, true, false), (0x0001_0000_0000_0000, false, false),
-    (0xfffe_8000_0000_0000, false, false), (1 << 63, false, false),
-  ] as [(UInt64, Bool, Bool)])
+  @Test(
+    arguments: [
+      (0, true, false), (1, true, false), (0x7fff_ffff_ffff, true, false), (0x8000_0000_0000, false, false),
+      (0xffff_7fff_ffff_ffff, false, false), (0xffff_8000_0000_0000, true, true), (0xffff_87ff_ffff_ffff, true, true),
+      (0xffff_8800_0000_0000, true, false), (0xffff_ffff_ffff_ffff, true, false), (0x0001_0000_0000_0000, false, false),
+      (0xfffe_8000_0000_0000, false, false), (1 << 63, false, false),
+    ] as [(UInt64, Bool, Bool)])
   func regions(raw: UInt64, isCanonical: Bool, isHypervisor: Bool) {
     #expect(LinearAddress(raw).isCanonical == isCanonical)
     #expect(LinearAddress(raw).isHypervisor == isHypervisor)
@@ -61,9 +62,13 @@ import Testing
       for delta in -70...70 as ClosedRange<Int64> {
         let start = edge &+ UInt64(bitPattern: delta)
         for bytes in lengths {
-          #expect(GuestMemory.allows(LinearAddress(start), bytes: bytes) == allows(start, bytes), "\(String(start, radix: 16)), \(bytes)")
+          #expect(
+            GuestMemory.allows(LinearAddress(start), bytes: bytes) == allows(start, bytes),
+            "\(String(start, radix: 16)), \(bytes)")
         }
-        for bytes in [-1, -4096, Int.min, Int.min + 1] { #expect(!GuestMemory.allows(LinearAddress(start), bytes: bytes)) }
+        for bytes in [-1, -4096, Int.min, Int.min + 1] {
+          #expect(!GuestMemory.allows(LinearAddress(start), bytes: bytes))
+        }
       }
     }
   }

@@ -66,7 +66,8 @@ private final class Memory {
             #expect(taken.allSatisfy { free.contains($0) })
             free.subtract(taken)
           } else {
-            for start in stride(from: 0, to: 400 as UInt64, by: Int(alignment)) where start + count <= limit && count > 0 {
+            for start in stride(from: 0, to: 400 as UInt64, by: Int(alignment))
+            where start + count <= limit && count > 0 {
               #expect(!(start..<start + count).allSatisfy { free.contains($0) })
             }
           }

@@ -18,7 +18,8 @@ import Testing
       PhysicalWindow.store(MachineFrame(2), word: address.index(level: 3), MachineFrame(3).physical | all)
       PhysicalWindow.store(MachineFrame(3), word: address.index(level: 2), MachineFrame(4).physical | all)
       PhysicalWindow.store(MachineFrame(4), word: address.index(level: 1), MachineFrame(10).physical | all)
-      PhysicalWindow.store(MachineFrame(4), word: address.index(level: 1) + 1, MachineFrame(11).physical | all & ~PTE.writable)
+      PhysicalWindow.store(
+        MachineFrame(4), word: address.index(level: 1) + 1, MachineFrame(11).physical | all & ~PTE.writable)
       Simulation.useTables(root: MachineFrame(1))
       try body()
     }

@@ -67,7 +67,10 @@ import Testing
 
   @Test func pagedTableGrowsAndShrinks() {
     run {
-      struct Element: BitwiseCopyable { var a: UInt64 = 0; var b: UInt32 = 0 }
+      struct Element: BitwiseCopyable {
+        var a: UInt64 = 0
+        var b: UInt32 = 0
+      }
       var table = PagedTable<Element>(directory: MachineFrame(1))
       check(table.count == 0)
       check(PagedTable<Element>.perFrame == 256)

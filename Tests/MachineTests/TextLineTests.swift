@@ -25,17 +25,20 @@ import Testing
     }
     for width in [-1, 0, 1, 5, 20, 30] {
       let plain = String(value)
-      #expect(text { $0.put(decimal: value, width: width) } == String(repeating: " ", count: max(0, width - plain.count)) + plain)
+      #expect(
+        text { $0.put(decimal: value, width: width) } == String(repeating: " ", count: max(0, width - plain.count))
+          + plain)
     }
   }
 
   @Test func whatDoesNotFitIsDropped() {
     let long = text { line in for _ in 0..<300 { line.put("abc") } }
     #expect(long == String(repeating: "abc", count: 80))
-    #expect(text { line in
-      for _ in 0..<239 { line.put(byte: 65) }
-      line.put(decimal: 123)
-    } == String(repeating: "A", count: 239) + "1")
+    #expect(
+      text { line in
+        for _ in 0..<239 { line.put(byte: 65) }
+        line.put(decimal: 123)
+      } == String(repeating: "A", count: 239) + "1")
   }
 
   @Test func controlCharactersAreShownAsDots() {

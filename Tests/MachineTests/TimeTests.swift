@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct TimeTests {
   static let rates: [UInt64] = [
-    1_000_000, 1_000_001, 24_000_000, 99_999_999, 999_999_999, 1_000_000_000, 1_000_000_001, 1_999_999_999, 2_000_000_000,
+    1_000_000, 1_000_001, 24_000_000, 99_999_999, 999_999_999, 1_000_000_000, 1_000_000_001, 1_999_999_999,
+    2_000_000_000,
     2_000_000_001, 2_894_561_000, 4_000_000_000, 5_300_000_000, 1 << 40, UInt64.max,
   ]
 
@@ -36,7 +37,9 @@ import Testing
   }
 
   @Test func slowCountersDoNotTrap() {
-    for hertz in [0, 1, 999_999] as [UInt64] { #expect(TickScale(hertz: hertz).multiplier == TickScale(hertz: 1_000_000).multiplier) }
+    for hertz in [0, 1, 999_999] as [UInt64] {
+      #expect(TickScale(hertz: hertz).multiplier == TickScale(hertz: 1_000_000).multiplier)
+    }
     _ = TickScale(hertz: 1_000_000).nanoseconds(UInt64.max)
     _ = TickScale(multiplier: UInt32.max, shift: -63).nanoseconds(UInt64.max)
   }

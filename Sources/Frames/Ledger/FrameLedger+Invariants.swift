@@ -65,7 +65,9 @@ extension FrameLedger {
       if let rule = checkAlone(frame, nothingDies) { return BrokenRule(rule: rule, frame: frame) }
       if let rule = tallyEntries(frame, tally, hypervisorRoot) { return BrokenRule(rule: rule, frame: frame) }
     }
-    if free != freeFrames { return BrokenRule(rule: "I6: frames are lost between owners and allocator", frame: .invalid) }
+    if free != freeFrames {
+      return BrokenRule(rule: "I6: frames are lost between owners and allocator", frame: .invalid)
+    }
     for number in 0..<frameCount {
       let frame = MachineFrame(number)
       if let rule = compare(frame, tally, held) { return BrokenRule(rule: rule, frame: frame) }
@@ -78,7 +80,9 @@ extension FrameLedger {
   public func recountOwned(_ domain: DomainID) -> UInt64 {
     var sum: UInt64 = 0
     for number in 0..<frameCount where owner(MachineFrame(number)) == domain {
-      if words.load(countIndex(MachineFrame(number))) & (FrameLedger.allocated | FrameLedger.surrendered) != 0 { sum &+= 1 }
+      if words.load(countIndex(MachineFrame(number))) & (FrameLedger.allocated | FrameLedger.surrendered) != 0 {
+        sum &+= 1
+      }
     }
     return sum
   }
@@ -90,7 +94,8 @@ extension FrameLedger {
     if word.raw &>> 60 > 6 || word.raw & ~(0xf &<< 60 | flags | TypeWord.countMask) != 0 { return "I1: no such type" }
     if owner(frame) == .xen && isShared(frame) {
       // One that can be read by those who act for DOMID_XEN: a use of no type keeps it from getting one.
-      return word.type == .none && word.count == 1 && count(frame) > 0 ? nil : "I1: a frame shared for reading is used otherwise"
+      return word.type == .none && word.count == 1 && count(frame) > 0
+        ? nil : "I1: a frame shared for reading is used otherwise"
     }
     if word.type == .none && (word.count != 0 || word.raw & flags & ~TypeWord.validated != 0) {
       return "I1: uses of a frame without a type"
@@ -117,7 +122,8 @@ extension FrameLedger {
   private func tallyEntries(_ table: MachineFrame, _ tally: LedgerTally, _ root: MachineFrame) -> StaticString? {
     let word = type(table)
     if word.type == .descriptors && word.count > 0 {
-      for slot in 0..<512 where Descriptor.admit(PhysicalWindow.load(table, word: slot)) != PhysicalWindow.load(table, word: slot) {
+      for slot in 0..<512
+      where Descriptor.admit(PhysicalWindow.load(table, word: slot)) != PhysicalWindow.load(table, word: slot) {
         return "I2: a descriptor page holds a bad descriptor"
       }
     }
@@ -129,7 +135,9 @@ extension FrameLedger {
       let entry = PhysicalWindow.load(table, word: index)
       if isHypervisorSlot(level, index) {
         // Any table that the CPU may use has the hypervisor's entries, and no others, in its slots.
-        if word.count > 0 && entry != PhysicalWindow.load(root, word: index) { return "I2: a slot of the hypervisor's was changed" }
+        if word.count > 0 && entry != PhysicalWindow.load(root, word: index) {
+          return "I2: a slot of the hypervisor's was changed"
+        }
         continue
       }
       guard entry & PTE.present != 0 else { continue }
@@ -145,7 +153,9 @@ extension FrameLedger {
     if entry & PTE.grantMapping != 0 || !covers(target) || owner(target) == .io { return nil }
     if !owner(target).isOrdinary && !isShared(target) { return "I3: an entry maps a frame that no domain owns" }
     if entry & PTE.writable != 0 {
-      if type(target).type != .writable || type(target).count == 0 { return "I3: a writable entry to a frame that is not" }
+      if type(target).type != .writable || type(target).count == 0 {
+        return "I3: a writable entry to a frame that is not"
+      }
       tally.add(target, references: 1, uses: 1)
     } else {
       tally.add(target, references: 1, uses: 0)
@@ -168,7 +178,9 @@ extension FrameLedger {
       tally.addLinear(target, uses: 0, users: 1)
       return nil
     }
-    if word.type != .pageTable(level &- 1) || word.count == 0 { return "I3: an entry leads to no table of the next level" }
+    if word.type != .pageTable(level &- 1) || word.count == 0 {
+      return "I3: an entry leads to no table of the next level"
+    }
     tally.add(target, references: 1, uses: 1)
     return nil
   }

@@ -87,6 +87,7 @@ extension FrameLedger {
   /// Takes queued tables apart until there are none or the budget is used up. Gives whether none are left. (Rule T1.)
   public func drain(_ work: inout PageTableWork, _ budget: inout EntryBudget) -> Bool {
     while work.first != .invalid {
+      guard budget.left > 0 else { return false }
       let table = work.first
       guard let level = type(table).type.level else { preconditionFailure("a frame in the queue is no table") }
       var left = progress(table)
@@ -123,6 +124,7 @@ extension FrameLedger {
       if level == 4 {
         for slot in HypervisorSpace.firstSlot..<HypervisorSpace.endSlot { PhysicalWindow.store(table, word: slot, 0) }
       }
+      budget.chargeTable()
       setProgress(table, 0)
       setLinear(table, uses: 0, users: 0)
       // Unused from here on; the stamp says from when (F1).

@@ -19,13 +19,17 @@ extension TypeWord {
   @inlinable public var isActive: Bool { raw & TypeWord.active != 0 }
 }
 
-/// A limit on work between two looks at the clock: how many entries a stretch may handle. Eight entries that are not present
-/// count as one. Every stretch with at least one entry gets somewhere.
+/// A limit on work between two looks at the clock: how many entries a stretch may handle. To have looked through a table counts
+/// as some entries too, or tables without any would cost nothing. Every stretch with at least one entry gets somewhere.
 public struct EntryBudget: BitwiseCopyable {
   /// Entries left.
   public var left: Int
   /// Some hundred microseconds' worth.
   public init(entries: Int = 8192) { left = entries }
+
+  /// Counts a table that has been looked through to its end.
+  @inline(__always)
+  mutating func chargeTable() { left &-= 16 }
 }
 
 extension FrameLedger {
@@ -116,6 +120,7 @@ extension FrameLedger {
         throw error
       }
       complete(table, level: level)
+      budget.chargeTable()
       if level == topLevel { return }
       // The entry that led here now holds what it should: the reference it took, and this first use.
       level &+= 1
