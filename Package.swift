@@ -82,6 +82,8 @@ if metal {
       ],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
+      name: "ConsoleTests", dependencies: ["MachineTurn", "Machine", "Domains"], swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
       name: "GrantTests",
       dependencies: [
         "MachineTurn", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",

@@ -5,7 +5,7 @@
 
 extension BootScenario {
   /// Every boot of `./martlet test`.
-  public static let all = workloads + processors + memories + machines + loaders + payloads + options + endings + consoles + failures
+  public static let all = workloads + processors + memories + machines + loaders + payloads + options + endings + consoles + panics + failures
 
   private static let workloads = [
     BootScenario("dom0-disk-network-load", scenario: "all") {
@@ -131,7 +131,7 @@ extension BootScenario {
   ]
 
   /// Ctrl-a three times, and back.
-  private static let toHypervisor = "\u{1}\u{1}\u{1}"
+  static let toHypervisor = "\u{1}\u{1}\u{1}"
 
   private static let consoles = [
     BootScenario("console-keys", scenario: "keys") {

@@ -221,7 +221,7 @@ private func reports(_ line: String) -> [String] {
   @Test func theOptionTable() {
     var number: UInt8 = 0
     while let option = HypervisorOption(rawValue: number) {
-      let name = Array(option.name.utf8)
+      let name = option.name.withUTF8Buffer { Array($0) }
       let found = HypervisorOption.named(0..<name.count, in: name.span)
       let isOther = name.span.isOtherOption(0..<name.count)
       #expect(found == option && !isOther)

@@ -9,6 +9,15 @@ import Testing
 @testable import MartletTool
 
 @Suite struct MachineRunTests {
+  @Test func firmwareMayResetAsItLikes() {
+    #expect(!MachineRun.hasTripleFault("CPU Reset (CPU 0)\nEIP=00000000 EFL=0\n"))
+    #expect(!MachineRun.hasTripleFault("Triple fault\nCPU Reset (CPU 0)\nEAX=6 EBX=0\nEIP=000efaad EFL=46\n"))
+    #expect(MachineRun.hasTripleFault("Triple fault\nCPU Reset (CPU 0)\nEIP=00101234 EFL=46\n"))
+    #expect(MachineRun.hasTripleFault("Triple fault\nCPU Reset (CPU 0)\nRIP=ffff828000102640 EFL=46\n"))
+    #expect(MachineRun.hasTripleFault("Triple fault\nEIP=000efaad EFL=46\nTriple fault\nRIP=ffff828000102640\n"))
+    #expect(MachineRun.hasTripleFault("Triple fault\n"))
+  }
+
   /// Runs a script under an expectation and returns why it failed, nil if it passed. `$0` is the folder of the logs.
   func outcome(_ script: String, _ change: (inout MachineExpectation) -> Void) throws -> String? {
     let logs = NSTemporaryDirectory() + "/martlet-tests-\(UUID().uuidString)"

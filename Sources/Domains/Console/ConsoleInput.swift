@@ -42,16 +42,25 @@ public struct ConsoleInput: ~Copyable {
         isOurs.toggle()
         return isOurs ? DebugKeys.entered : DebugKeys.left
       }
-      if isOurs { return nil }
-    } else {
+      return nil
+    }
+    if isOurs {
       switches = 0
+      return byte
     }
-    if isOurs { return byte }
-    if count < ConsoleInput.size {
-      bytes[(head &+ count) % ConsoleInput.size] = byte
-      count &+= 1
+    // Fewer than three were meant for Domain 0.
+    while switches > 0 {
+      switches &-= 1
+      keep(1)
     }
+    keep(byte)
     return nil
+  }
+
+  private mutating func keep(_ byte: UInt8) {
+    guard count < ConsoleInput.size else { return }
+    bytes[(head &+ count) % ConsoleInput.size] = byte
+    count &+= 1
   }
 
   /// Moves up to `wanted` bytes to the current guest's memory; gives how many.

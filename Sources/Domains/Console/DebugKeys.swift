@@ -67,12 +67,29 @@ public enum DebugKeys {
 
   private static func registers() {
     GuestDump.current()
+    for number in 0..<CPUs.started where number != CPUs.current {
+      guard let cpu = Ref<Hypervisor>.shared[].cpus[number], let vcpu = cpu[].vcpu else { continue }
+      Log.write(.error) {
+        $0.put("CPU ")
+        $0.put(decimal: UInt64(number))
+        $0.put(cpu[].isIdle ? ", idle; it last ran" : ", as it last entered the hypervisor:")
+      }
+      GuestDump.print(vcpu, PanicState.guestFrame(of: number)[])
+    }
     forEachDomain { domain in
       for index in 0..<domain[].maximumVCPUs {
-        guard let vcpu = domain[].vcpu(index: index), vcpu[].isRunning.load() == 0, vcpu[].isInitialised else { continue }
+        guard let vcpu = domain[].vcpu(index: index), vcpu[].isInitialised, !isOnSomeCPU(vcpu) else { continue }
         GuestDump.print(vcpu, vcpu[].registers)
       }
     }
+  }
+
+  /// Whether a CPU has the vCPU's registers, so that its record's are out of date.
+  private static func isOnSomeCPU(_ vcpu: Ref<VCPU>) -> Bool {
+    for number in 0..<CPUs.started {
+      if let cpu = Ref<Hypervisor>.shared[].cpus[number], cpu[].vcpu == vcpu { return true }
+    }
+    return false
   }
 
   private static func domains() {

@@ -87,10 +87,13 @@ public enum GuestExit {
   }
 
   private static func deliverNMI(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) {
-    guard vcpu[].pending.load() & VCPUPending.nmiActive == 0, vcpu[].callbacks.nmi != 0 else { return }
+    // Linux has its handler in the trap table, like any other exception's; others register it by name.
+    let registered = vcpu[].callbacks.nmi
+    let handler = registered != 0 ? registered : vcpu.trapEntry(2).address
+    guard vcpu[].pending.load() & VCPUPending.nmiActive == 0, handler != 0 else { return }
     vcpu[].pending.fetchAnd(~VCPUPending.nmi)
     vcpu[].pending.fetchOr(VCPUPending.nmiActive)
-    vcpu.bounce(frame, to: GuestEntryPoint(address: vcpu[].callbacks.nmi, masksEvents: true))
+    vcpu.bounce(frame, to: GuestEntryPoint(address: handler, masksEvents: true))
   }
 
   private static func deliverFailsafe(_ cpu: Ref<PhysicalCPU>, _ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) {

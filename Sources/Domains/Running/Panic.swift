@@ -78,7 +78,7 @@ extension MachineEnd {
     Log.write(.error) {
       $0.put("CPU ")
       $0.put(decimal: UInt64(cpu))
-      $0.put(f.isGuest ? ": in its guest" : ": in the hypervisor")
+      $0.put(f.isGuest ? ": in the guest" : ": in the hypervisor")
     }
     if f.isGuest { return guest(of: cpu, frame) }
     GuestDump.row("rip", f.rip, "rsp", f.rsp, "rfl", f.rflags)
