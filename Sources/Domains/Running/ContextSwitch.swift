@@ -37,12 +37,14 @@ extension Ref where T == VCPU {
     ledger[].accounts.startTranslating(domain[].id, cpu: cpu[].number)
     showDescriptors(cpu)
     if let table = self[].kernelTable {
-      Registers.setPageTable(table)
       TLB.noteFlush()
+      Registers.setPageTable(table)
     }
     if let previous, previous != domain[].id { ledger[].accounts.stopTranslating(previous, cpu: cpu[].number) }
     cpu[].tableOwner = domain[].id
     cpu[].vcpu = self
+    // Others may have left work on the domain's tables while none of its vCPUs ran here (rule T1).
+    PhysicalCPU.noteTeardown(domain[].pageTables.withLock { $0.isEmpty })
     cpu[].area.loadLDT(entries: self[].ldtEntries)
     loadSegments()
     if CPUFeatures.current.xsave && cpu[].xcr0 != self[].xcr0 {

@@ -60,6 +60,14 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   }
 }
 
+extension PhysicalCPU {
+  /// Notes that the running domain has dead page tables to be taken apart before its guest goes on (rule T1).
+  @inline(__always)
+  public static func noteTeardown(_ isEmpty: Bool) {
+    if !isEmpty { Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.teardown) }
+  }
+}
+
 /// Bits of `PhysicalCPU.work`.
 public enum CPUWork {
   /// Choose again who runs.

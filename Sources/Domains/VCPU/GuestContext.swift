@@ -74,6 +74,7 @@ public enum GuestContext {
     // Counts: page tables may be preempted, so they come first and one by one.
     var budget = EntryBudget()
     try domain[].pageTables.withLock { work throws(XenError) in
+      defer { PhysicalCPU.noteTeardown(work.isEmpty) }
       try ledger[].use(kernelTable, level: 4, domain.entryRules(), &work, &budget)
       guard let userTable else { return }
       do throws(XenError) {
@@ -87,6 +88,7 @@ public enum GuestContext {
       do { try ledger[].useDescriptors(gdt[page], owner: domain[].id) } catch {
         for earlier in 0..<page { ledger[].stopUsingDescriptors(gdt[earlier]) }
         domain[].pageTables.withLock { work in
+          defer { PhysicalCPU.noteTeardown(work.isEmpty) }
           ledger[].stopUsing(kernelTable, &work)
           if let userTable { ledger[].stopUsing(userTable, &work) }
         }
