@@ -35,15 +35,8 @@ enum WritablePageTables {
     let value = frame[].general(instruction.register)
     for _ in 0..<3 {
       let old = PhysicalWindow.load(table, word: index)
-      var budget = EntryBudget()
       let isWritten: Bool
-      do {
-        isWritten = try domain[].pageTables.withLock { work throws(XenError) in
-          try ledger[].updateEntry(table, index, to: value, expected: old, domain.entryRules(), &work, &budget)
-        }
-      } catch {
-        return error == .restart
-      }
+      do { isWritten = try write(value, over: old, table, index, domain) } catch { return error == .restart }
       if !isWritten { continue }
       frame[].setGeneral(instruction.register, old)
       frame[].rip = frame[].rip &+ instruction.length
@@ -51,6 +44,20 @@ enum WritablePageTables {
       return true
     }
     return true
+  }
+
+  /// Puts `new` in the place of an entry that is still `old`. False if it is not any more.
+  ///
+  /// - Throws: `restart` when preempted; otherwise what makes the new entry bad.
+  @inline(__always)
+  private static func write(
+    _ new: UInt64, over old: UInt64, _ table: MachineFrame, _ index: Int, _ domain: Ref<Domain>
+  ) throws(XenError) -> Bool {
+    var budget = EntryBudget()
+    return try domain[].pageTables.withLock { work throws(XenError) in
+      defer { PhysicalCPU.noteTeardown(work.isEmpty) }
+      return try ledger[].updateEntry(table, index, to: new, expected: old, domain.entryRules(), &work, &budget)
+    }
   }
 
   /// Decodes the instruction at the guest's RIP, if it is one that writes memory.
@@ -73,7 +80,6 @@ enum WritablePageTables {
     let index = Int(offset &>> 3)
     let shift = (offset & 7) &* 8
     let mask = instruction.size.mask &<< shift
-    let rules = domain.entryRules()
     // The guest and the CPU may change the entry meanwhile; three tries are two more than any real kernel needs.
     for _ in 0..<3 {
       var registers = frame[].generalRegisters
@@ -82,14 +88,8 @@ enum WritablePageTables {
       let outcome = instruction.execute(memoryValue: MemoryValue(old & mask &>> shift), registers: &registers, flags: &flags)
       if case .store(let value) = outcome.effect {
         let new = old & ~mask | value.low &<< shift & mask
-        var budget = EntryBudget()
         let isWritten: Bool
-        do {
-          isWritten = try domain[].pageTables.withLock { work throws(XenError) in
-            defer { PhysicalCPU.noteTeardown(work.isEmpty) }
-            return try ledger[].updateEntry(table, index, to: new, expected: old, rules, &work, &budget)
-          }
-        } catch {
+        do { isWritten = try write(new, over: old, table, index, domain) } catch {
           // Preempted: run the instruction again. Refused: the guest sees its own fault.
           return error == .restart
         }
