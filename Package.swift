@@ -77,7 +77,7 @@ if metal {
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "MemoryPhysicalTests",
-      dependencies: [
+      dependencies: ["MachineTurn", 
         "CXenABI", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
       ],
       swiftSettings: [.swiftLanguageMode(.v5)]),

@@ -146,10 +146,16 @@ import XenABI
       let one = Guest(world, world.makeDomain(0, isPrivileged: true, mayUseHardware: true))
       let other = Guest(world, world.makeDomain(1, mayUseHardware: true))
       let none = Guest(world, world.makeDomain(2))
+      #expect(one.call(.bindPIRQ, [9, 1, 0]) == -22)
+      var wiring = InterruptWiring()
+      _ = wiring.addController(IOAPIC(slot: 2, physical: world.ownFrames(1).physical, firstGSI: 0, identifier: 1))
+      _ = wiring.addOverride(irq: 9, gsi: 9, isLevel: true, isLow: false)
+      #expect(InterruptRouting.configure(wiring))
+      do { try InterruptRouting.mapLine(9, for: one.domain) } catch { Issue.record("line 9 cannot be mapped") }
       #expect(one.call(.bindPIRQ, [9, 1, 0]) == 0)
       #expect(one.result(2) == 1)
       #expect(one.call(.bindPIRQ, [9, 1, 0]) == -17)
-      #expect(other.call(.bindPIRQ, [9, 0, 0]) == -16)
+      #expect(other.call(.bindPIRQ, [9, 0, 0]) == -22)
       #expect(other.status(1)?.state == 0)
       #expect(none.call(.bindPIRQ, [9, 0, 0]) == -1)
       #expect(one.status(1) == ModelPort(state: 3, number: 9))
@@ -164,6 +170,10 @@ import XenABI
       #expect(!InterruptRouting.unmask(9, one.domain))
       #expect(one.close(1) == 0)
       #expect(InterruptRouting.arrived(9) == nil)
+      do {
+        try InterruptRouting.unmap(9, from: one.domain)
+        try InterruptRouting.mapLine(9, for: other.domain)
+      } catch { Issue.record("line 9 cannot be handed on") }
       #expect(other.call(.bindPIRQ, [9, 0, 0]) == 0)
     }
   }

@@ -6,6 +6,7 @@ import Foundation
 import Frames
 import Instructions
 import Machine
+import MachineTurn
 import Scheduling
 import XenABI
 
@@ -19,12 +20,9 @@ final class PhysicalWorld {
   static let table = MachineFrame(frames - 3)
   static let controller = MachineFrame(frames - 2)
   static let configuration = MachineFrame(frames - 1)
-  private static let turn = NSLock()
 
   static func run<R>(_ body: (PhysicalWorld) throws -> R) rethrows -> R {
-    turn.lock()
-    defer { turn.unlock() }
-    return try body(PhysicalWorld())
+    try MachineTurn.take { try body(PhysicalWorld()) }
   }
 
   private init() {
