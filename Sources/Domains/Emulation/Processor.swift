@@ -49,6 +49,8 @@ enum ModelSpecific {
     var policy = MSRPolicy()
     policy.isControlDomain = vcpu[].domain[].isPrivileged
     policy.vendor = vcpu[].domain[].processor.vendor
+    // CPUID leaf 7 tells of IA32_ARCH_CAPABILITIES, and guests believe it.
+    policy.hasArchitecturalCapabilities = Registers.cpuid(0).eax >= 7 && Registers.cpuid(7).edx &>> 29 & 1 != 0
     return policy
   }
 

@@ -23,6 +23,12 @@ public enum SystemCall {
     GuestExit.prepare(frame)
   }
 
+  /// Handles a SYSCALL from 32-bit code: applications have it if their kernel has an entry point for it.
+  public static func handleCompat(_ frame: Ref<TrapFrame>) {
+    if let vcpu = Ref<PhysicalCPU>.current[].vcpu { vcpu.compatSystemCall(frame) }
+    GuestExit.prepare(frame)
+  }
+
   @inline(never)
   private static func hypercall(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>, _ number: UInt64) {
     let f = frame[]

@@ -72,6 +72,7 @@ extension Hypercall {
 
 /// What the build knows of itself.
 enum BuildInfo {
-  static var date: StaticString { "see the changeset" }
-  static var changeset: StaticString { "unavailable" }
+  /// Not recorded, so that the same sources give the same image.
+  static var date: StaticString { "not recorded" }
+  static var changeset: StaticString { "not recorded" }
 }

@@ -123,10 +123,11 @@ public struct CPUArea: BitwiseCopyable {
       InterruptTable.load()
       // SAFETY: 1. Static tables with an entry for every CPU; the number was checked when the area was made.
       let stub = unsafe martlet_syscall_stubs_address().load(fromByteOffset: number &* 8, as: UInt64.self)
+      let compatStub = unsafe martlet_compat_stubs_address().load(fromByteOffset: number &* 8, as: UInt64.self)
       unsafe martlet_syscall_slots_address().storeBytes(of: stackTop, toByteOffset: number &* 16 &+ 8, as: UInt64.self)
       martlet_wrmsr(0xc000_0081, UInt64(MARTLET_GUEST_CS32) &<< 48 | UInt64(MARTLET_CS) &<< 32)
       martlet_wrmsr(0xc000_0082, stub)
-      martlet_wrmsr(0xc000_0083, stub)
+      martlet_wrmsr(0xc000_0083, compatStub)
       // Cleared on entry: TF, IF, DF, IOPL, NT, RF, VM, AC.
       martlet_wrmsr(0xc000_0084, 0x7_7700)
     }
