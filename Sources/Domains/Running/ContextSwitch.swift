@@ -21,6 +21,7 @@ extension Ref where T == VCPU {
       self[].gsBaseUser = Registers.gsBase
       self[].gsBaseKernel = Registers.inactiveGSBase
     }
+    cpu[].setXCR0(CPUFeatures.current.xcr0)
     self[].extendedState.save()
     if self[].debug[7] & 0xff != 0 {
       self[].debug[6] = Registers.debug(6)
@@ -47,11 +48,10 @@ extension Ref where T == VCPU {
     PhysicalCPU.noteTeardown(domain[].pageTables.withLock { $0.isEmpty })
     cpu[].area.loadLDT(entries: self[].ldtEntries)
     loadSegments()
-    if CPUFeatures.current.xsave && cpu[].xcr0 != self[].xcr0 {
-      _ = Registers.setXCR0(self[].xcr0)
-      cpu[].xcr0 = self[].xcr0
-    }
+    // All components, whatever the guest has enabled: SSE works without, and what it enables later must be its own.
+    cpu[].setXCR0(CPUFeatures.current.xcr0)
     self[].extendedState.restore()
+    cpu[].setXCR0(self[].xcr0)
     if self[].taskSwitched { Registers.setTaskSwitched() } else { Registers.clearTaskSwitched() }
     if self[].debug[7] & 0xff != 0 {
       for index in 0..<4 { Registers.setDebug(index, self[].debug[index]) }

@@ -66,6 +66,13 @@ extension PhysicalCPU {
   public static func noteTeardown(_ isEmpty: Bool) {
     if !isEmpty { Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.teardown) }
   }
+
+  /// Sets XCR0 of the CPU, whose own record this must be. Costs nothing if it stands so.
+  mutating func setXCR0(_ value: UInt64) {
+    guard CPUFeatures.current.xsave, xcr0 != value else { return }
+    _ = Registers.setXCR0(value)
+    xcr0 = value
+  }
 }
 
 /// Bits of `PhysicalCPU.work`.
