@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import Domains
 // SPDX-License-Identifier: Apache-2.0
 // A fixed number of fuzz steps, and that the fuzzer itself works: it repeats itself, and it finds what is broken.
