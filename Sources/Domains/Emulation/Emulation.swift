@@ -28,7 +28,8 @@ enum Emulation {
     if count < wanted {
       // The copy stops at words; what lies before the page's end can still be read byte by byte.
       while count < wanted {
-        guard let byte = try? GuestMemory.read(LinearAddress(address &+ UInt64(count)), as: UInt8.self, initial: 0) else { break }
+        guard let byte = try? GuestMemory.read(LinearAddress(address &+ UInt64(count)), as: UInt8.self, initial: 0)
+        else { break }
         span[count] = byte
         count &+= 1
       }
@@ -66,7 +67,8 @@ enum Emulation {
 
   /// A general protection fault: perhaps a privileged instruction of a guest kernel's.
   static func privileged(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) -> Outcome {
-    guard case .decoded(let instruction) = PrivilegedInstruction.decode(fetch(frame[].rip), mode: mode(vcpu, frame)) else {
+    guard case .decoded(let instruction) = PrivilegedInstruction.decode(fetch(frame[].rip), mode: mode(vcpu, frame))
+    else {
       return .notOurs
     }
     let isDone: Bool
@@ -149,7 +151,9 @@ enum Emulation {
     }
   }
 
-  static func getRegister(_ frame: Ref<TrapFrame>, _ register: GeneralRegister) -> UInt64 { frame[].generalRegisters[register] }
+  static func getRegister(_ frame: Ref<TrapFrame>, _ register: GeneralRegister) -> UInt64 {
+    frame[].generalRegisters[register]
+  }
 
   static func setRegister(_ frame: Ref<TrapFrame>, _ register: GeneralRegister, _ value: UInt64) {
     var registers = frame[].generalRegisters

@@ -59,7 +59,8 @@ public enum HypervisorOption: UInt8 {
     case .com1, .console, .logLevel, .guestLogLevel, .synchronousConsole, .noReboot, .maximumCPUs, .noSMP, .smap, .smep,
       .domain0Memory, .domain0Maximum, .scheduler:
       true
-    case .reboot, .domain0, .memory, .availableMemory, .consoleSwitch, .clockSource, .com2, .consoleToRing, .consoleRingSize, .cpuFrequency, .domain0Pin, .grantTable, .grantFrames,
+    case .reboot, .domain0, .memory, .availableMemory, .consoleSwitch, .clockSource, .com2, .consoleToRing,
+      .consoleRingSize, .cpuFrequency, .domain0Pin, .grantTable, .grantFrames,
       .grantMapFrames, .iommu, .pvL1TF, .speculation, .tsc, .microcode, .watchdog, .watchdogTimeout, .xpti:
       false
     }

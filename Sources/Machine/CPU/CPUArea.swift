@@ -22,7 +22,8 @@ public struct CPUArea: BitwiseCopyable {
   public var stackTop: UInt64 { Self.stackTop(number, Int(MARTLET_AREA_STACK)) }
 
   static func stackTop(_ number: Int, _ page: Int) -> UInt64 {
-    HypervisorSpace.cpuArea(number) &+ UInt64(page) &<< 12 &+ UInt64(MARTLET_STACK_SIZE) &- UInt64(MARTLET_STACK_INFO_SIZE)
+    HypervisorSpace.cpuArea(number) &+ UInt64(page) &<< 12 &+ UInt64(MARTLET_STACK_SIZE)
+      &- UInt64(MARTLET_STACK_INFO_SIZE)
   }
 
   /// Makes the area of CPU `number`. Nil without memory.
@@ -33,7 +34,8 @@ public struct CPUArea: BitwiseCopyable {
     self.table = table
     self.number = number
     let data = PTE.present | PTE.writable | PTE.noExecute
-    guard let gdt = memory.allocate(frames: 1), let tss = memory.allocate(frames: 1), let zeros = memory.allocate(frames: 1)
+    guard let gdt = memory.allocate(frames: 1), let tss = memory.allocate(frames: 1),
+      let zeros = memory.allocate(frames: 1)
     else { return nil }
     self.zeros = zeros
     PhysicalWindow.clear(zeros)
@@ -46,7 +48,8 @@ public struct CPUArea: BitwiseCopyable {
     PhysicalWindow.store(table, word: Int(MARTLET_AREA_TSS), tss.physical | data)
     // Of the ordinary stack the uppermost eight pages, of the others four; below them nothing is mapped.
     let stacks: InlineArray<5, Int32> = [
-      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK, MARTLET_AREA_DEBUG_STACK,
+      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK,
+      MARTLET_AREA_DEBUG_STACK,
     ]
     for stack in stacks.indices {
       let page = stacks[stack]
@@ -69,7 +72,8 @@ public struct CPUArea: BitwiseCopyable {
   /// Has all of the area's stacks name the CPU's record, so that `Ref.current` finds it.
   public func bind<Record: PerCPURecord & ~Copyable>(record: Ref<Record>) {
     let stacks: InlineArray<5, Int32> = [
-      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK, MARTLET_AREA_DEBUG_STACK,
+      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK,
+      MARTLET_AREA_DEBUG_STACK,
     ]
     for index in stacks.indices {
       let entry = PhysicalWindow.load(table, word: Int(stacks[index]) &+ 15)
@@ -92,7 +96,8 @@ public struct CPUArea: BitwiseCopyable {
   }
 
   static func systemDescriptor(base: UInt64, limit: UInt64, type: UInt64) -> UInt64 {
-    limit & 0xffff | (base & 0xff_ffff) &<< 16 | (0x80 | type) &<< 40 | (limit &>> 16 & 15) &<< 48 | (base &>> 24 & 0xff) &<< 56
+    limit & 0xffff | (base & 0xff_ffff) &<< 16 | (0x80 | type) &<< 40 | (limit &>> 16 & 15) &<< 48
+      | (base &>> 24 & 0xff) &<< 56
   }
 
   func fill(tss: MachineFrame) {

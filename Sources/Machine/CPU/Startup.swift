@@ -48,7 +48,8 @@ import CMachine
     }
 
     /// What the next CPU to start picks up: page tables and stack.
-    public static func prepare<Record: PerCPURecord & ~Copyable>(root: MachineFrame, area: CPUArea, record: Ref<Record>) {
+    public static func prepare<Record: PerCPURecord & ~Copyable>(root: MachineFrame, area: CPUArea, record: Ref<Record>)
+    {
       area.bind(record: record)
       martlet_ap_cr3 = root.physical
       // Below the place of a guest's frame.
