@@ -44,7 +44,8 @@ if metal {
     .target(name: "CGuestKit"),
     .target(name: "GuestKit", dependencies: ["CGuestKit"], swiftSettings: safe),
     .executableTarget(
-      name: "GuestTests", dependencies: ["GuestKit", "CGuestKit"], exclude: ["README.md", "link.ld"], swiftSettings: safe),
+      name: "GuestTests", dependencies: ["GuestKit", "CGuestKit"], exclude: ["README.md", "link.ld"],
+      swiftSettings: safe),
   ]
   products += [
     .executable(name: "Martlet", targets: ["Martlet"]), .executable(name: "GuestTests", targets: ["GuestTests"]),
@@ -65,24 +66,31 @@ if metal {
       name: "MartletFuzz",
       dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "Hypercalls"],
       swiftSettings: safe),
-    .testTarget(name: "MachineTests", dependencies: ["MachineTurn", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "MartletFuzz"]),
+    .testTarget(
+      name: "MachineTests",
+      dependencies: ["MachineTurn", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "MartletFuzz"]),
     .testTarget(name: "FramesTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames"]),
     .testTarget(
-      name: "HypercallTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"], swiftSettings: [.swiftLanguageMode(.v5)]),
+      name: "HypercallTests",
+      dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
     .target(
-      name: "Support", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"], path: "Tests/Support",
+      name: "Support", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      path: "Tests/Support",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "MemoryPhysicalTests",
-      dependencies: ["MachineTurn", 
+      dependencies: [
+        "MachineTurn",
         "CXenABI", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
       ],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
-      name: "ConsoleTests", dependencies: ["MachineTurn", "Machine", "Domains"], swiftSettings: [.swiftLanguageMode(.v5)]),
+      name: "ConsoleTests", dependencies: ["MachineTurn", "Machine", "Domains"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "GrantTests",
       dependencies: [
@@ -91,7 +99,8 @@ if metal {
       swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
   products += [
-    .executable(name: "MartletTool", targets: ["MartletTool"]), .executable(name: "MartletFuzz", targets: ["MartletFuzz"]),
+    .executable(name: "MartletTool", targets: ["MartletTool"]),
+    .executable(name: "MartletFuzz", targets: ["MartletFuzz"]),
   ]
 }
 

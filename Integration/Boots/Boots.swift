@@ -5,7 +5,8 @@
 
 extension BootScenario {
   /// Every boot of `./martlet test`.
-  public static let all = workloads + processors + memories + machines + loaders + payloads + options + endings + consoles + panics + failures
+  public static let all =
+    workloads + processors + memories + machines + loaders + payloads + options + endings + consoles + panics + failures
 
   private static let workloads = [
     BootScenario("dom0-disk-network-load", scenario: "all") {
@@ -117,14 +118,18 @@ extension BootScenario {
       $0.timeout = 180
     },
     BootScenario("dom0-panic", scenario: "panic") {
-      $0.expected = ["MARTLET-TEST panic: crashing", "Kernel panic - not syncing: sysrq triggered crash", "Dom0 crashed"]
+      $0.expected = [
+        "MARTLET-TEST panic: crashing", "Kernel panic - not syncing: sysrq triggered crash", "Dom0 crashed",
+      ]
       $0.forbidden = ["MARTLET-TEST panic: FAIL"]
       $0.ending = .machineStops
       $0.hasOwnEnding = true
     },
     BootScenario("dom0-panic-noreboot", scenario: "panic") {
       $0.hypervisorOptions = "noreboot"
-      $0.expected = ["MARTLET-TEST panic: crashing", "Kernel panic - not syncing: sysrq triggered crash", "Dom0 crashed"]
+      $0.expected = [
+        "MARTLET-TEST panic: crashing", "Kernel panic - not syncing: sysrq triggered crash", "Dom0 crashed",
+      ]
       $0.forbidden = ["MARTLET-TEST panic: FAIL"]
       $0.ending = .machineStays
     },

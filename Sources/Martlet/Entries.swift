@@ -12,6 +12,13 @@ public func martletSyscall(_ frame: UnsafeMutablePointer<TrapFrame>) {
   SystemCall.handle(unsafe Ref(entry: frame))
 }
 
+/// SYSCALL from a guest's 32-bit code.
+@c(martlet_syscall_compat)
+public func martletSyscallCompat(_ frame: UnsafeMutablePointer<TrapFrame>) {
+  // SAFETY: as above.
+  SystemCall.handleCompat(unsafe Ref(entry: frame))
+}
+
 /// An exception or interrupt other than those below.
 @c(martlet_trap)
 public func martletTrap(_ frame: UnsafeMutablePointer<TrapFrame>) {

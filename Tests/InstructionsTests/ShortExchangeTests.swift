@@ -17,7 +17,8 @@ import Testing
           guard let short = ShortExchange(low) else { continue }
           taken += 1
           guard
-            case .decoded(let full) = MemoryInstruction.decode(InstructionBytes(low: low, high: 0, count: 15), mode: .long)
+            case .decoded(let full) = MemoryInstruction.decode(
+              InstructionBytes(low: low, high: 0, count: 15), mode: .long)
           else {
             Issue.record("the decoder refuses \(String(low, radix: 16))")
             continue

@@ -48,7 +48,8 @@ import Testing
       check(AtomicRecords.framesNeeded(for: 128) == 1 && AtomicRecords.framesNeeded(for: 129) == 2)
       let records = AtomicRecords(first: MachineFrame(2), count: 256)
       records.store(RecordWord(255, word: 3), 9)
-      check(PhysicalWindow.load(MachineFrame(3), word: 511) == 9 && PhysicalWindow.load(MachineFrame(3), word: 510) == 0)
+      check(
+        PhysicalWindow.load(MachineFrame(3), word: 511) == 9 && PhysicalWindow.load(MachineFrame(3), word: 510) == 0)
       check(records.fetchAdd(RecordWord(255, word: 3), 1) == 9 && records.load(RecordWord(255, word: 3)) == 10)
       check(records.compareExchange(RecordWord(255, word: 3), expected: 9, desired: 1) == 10)
       check(records.compareExchange(RecordWord(255, word: 3), expected: 10, desired: 1) == 10)
@@ -60,7 +61,8 @@ import Testing
   @Test func fewWordsAreCheckedLikeMany() {
     run {
       let interesting: [UInt64] = [
-        0, 1, 0x7fff_ffff_ffff, 0xffff_7fff_ffff_ffb8, 0xffff_8000_0000_0000, 0xffff_87ff_ffff_ffff, 0xffff_8800_0000_0000,
+        0, 1, 0x7fff_ffff_ffff, 0xffff_7fff_ffff_ffb8, 0xffff_8000_0000_0000, 0xffff_87ff_ffff_ffff,
+        0xffff_8800_0000_0000,
         UInt64.max,
       ]
       for place in interesting {

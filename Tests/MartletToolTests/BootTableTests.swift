@@ -10,7 +10,8 @@ import Testing
 
 @Suite struct BootTableTests {
   /// The repository, from this file's place in it.
-  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..").standardized.path
+  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..").standardized
+    .path
 
   @Test func namesAreUnique() {
     #expect(Set(BootScenario.all.map(\.name)).count == BootScenario.all.count)

@@ -52,7 +52,10 @@ import Testing
   }
 
   @Test func dependenciesComeFromTheModuleItself() {
-    #expect(KernelModules.dependencies(in: Data("x\0depends=virtio,net-failover\0intree=Y\0".utf8)) == ["virtio", "net_failover"])
+    #expect(
+      KernelModules.dependencies(in: Data("x\0depends=virtio,net-failover\0intree=Y\0".utf8)) == [
+        "virtio", "net_failover",
+      ])
     #expect(KernelModules.dependencies(in: Data("x\0depends=\0intree=Y\0".utf8)) == [])
     #expect(KernelModules.dependencies(in: Data("no such section".utf8)) == [])
   }

@@ -37,12 +37,20 @@ import Testing
   @Test func expectedTextsInOrderPass() throws {
     #expect(try outcome("echo one; echo two") { $0.expected = ["one", "two"] } == nil)
     #expect(try outcome("echo two; echo one") { $0.expected = ["one", "two"] } != nil)
-    #expect(try outcome("echo two; echo one") { $0.expected = ["one", "two"]; $0.anyOrder = true } == nil)
+    #expect(
+      try outcome("echo two; echo one") {
+        $0.expected = ["one", "two"]
+        $0.anyOrder = true
+      } == nil)
     #expect(try outcome("echo one") { $0.expected = ["one", "one"] } != nil)
   }
 
   @Test func forbiddenTextsFail() throws {
-    #expect(try outcome("echo one; echo bad") { $0.expected = ["one"]; $0.forbidden = ["bad"] } != nil)
+    #expect(
+      try outcome("echo one; echo bad") {
+        $0.expected = ["one"]
+        $0.forbidden = ["bad"]
+      } != nil)
     #expect(try outcome("echo one; echo '(XEN) Panic on CPU 0'") { $0.expected = ["one"] } != nil)
     #expect(try outcome("echo 'MARTLET-TEST x: FAIL why'; echo one") { $0.expected = ["one"] } != nil)
     #expect(try outcome("echo 'Kernel panic - wanted'") { $0.expected = ["Kernel panic - wanted"] } == nil)
@@ -50,10 +58,26 @@ import Testing
 
   @Test func theEndingIsJudged() throws {
     #expect(try outcome("echo one; exit 3") { $0.expected = ["one"] } == "QEMU ended with status 3")
-    #expect(try outcome("echo one") { $0.expected = ["one"]; $0.ending = .machineStays } != nil)
-    #expect(try outcome("echo one; exec sleep 30") { $0.expected = ["one"]; $0.ending = .machineStays } == nil)
-    #expect(try outcome("echo one; exec sleep 30") { $0.expected = ["one"]; $0.ending = .enoughSeen } == nil)
-    #expect(try outcome("echo one; exec sleep 30") { $0.expected = ["one"]; $0.timeout = 1 } != nil)
+    #expect(
+      try outcome("echo one") {
+        $0.expected = ["one"]
+        $0.ending = .machineStays
+      } != nil)
+    #expect(
+      try outcome("echo one; exec sleep 30") {
+        $0.expected = ["one"]
+        $0.ending = .machineStays
+      } == nil)
+    #expect(
+      try outcome("echo one; exec sleep 30") {
+        $0.expected = ["one"]
+        $0.ending = .enoughSeen
+      } == nil)
+    #expect(
+      try outcome("echo one; exec sleep 30") {
+        $0.expected = ["one"]
+        $0.timeout = 1
+      } != nil)
   }
 
   @Test func aStoppedRunLeavesNoProcessBehind() throws {
@@ -83,7 +107,15 @@ import Testing
   @Test func aTripleFaultFailsAndAfterwardsIsAsked() throws {
     let fault = "echo one; echo 'Triple fault' >$0/run.qemu.log"
     #expect(try outcome(fault) { $0.expected = ["one"] } == "triple fault")
-    #expect(try outcome(fault) { $0.expected = ["one"]; $0.mayTripleFault = true } == nil)
-    #expect(try outcome("echo one") { $0.expected = ["one"]; $0.afterwards = { "left wrong" } } == "left wrong")
+    #expect(
+      try outcome(fault) {
+        $0.expected = ["one"]
+        $0.mayTripleFault = true
+      } == nil)
+    #expect(
+      try outcome("echo one") {
+        $0.expected = ["one"]
+        $0.afterwards = { "left wrong" }
+      } == "left wrong")
   }
 }

@@ -36,7 +36,8 @@ import Testing
   }
 
   @Test func guestsAreFoundInTheirSources() {
-    let source = "/// Guest(\"x\n Guest(\"trap-one\", \"proves\") { }\n  return Guest(\n    \"two\", \"more\")\n Guest(name)"
+    let source =
+      "/// Guest(\"x\n Guest(\"trap-one\", \"proves\") { }\n  return Guest(\n    \"two\", \"more\")\n Guest(name)"
     #expect(GuestRuns.declaredNames(in: source).suffix(2) == ["trap-one", "two"])
   }
 

@@ -47,7 +47,9 @@ public final class World {
         tables: tables,
         machineToPhysical: translation, domains: table, vcpus: VCPURegistry(directory: take(1), first: take(1)))
     ).publish()
-    let cpu = Ref<PhysicalCPU>.create(in: take(Ref<PhysicalCPU>.framesNeeded), PhysicalCPU(number: 0, area: area, timers: TimerQueue(directory: take(1), first: take(1))))
+    let cpu = Ref<PhysicalCPU>.create(
+      in: take(Ref<PhysicalCPU>.framesNeeded),
+      PhysicalCPU(number: 0, area: area, timers: TimerQueue(directory: take(1), first: take(1))))
     cpu.bindToCurrentCPU()
     Ref<Hypervisor>.shared[].cpus[0] = cpu
     Ref<InterruptRouting>.create(

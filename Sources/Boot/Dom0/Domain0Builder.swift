@@ -99,7 +99,8 @@ struct Domain0Builder {
       let to = address &+ done
       let chunk = min(count &- done, 4096 &- from & 4095, 4096 &- to & 4095)
       PhysicalWindow.copy(
-        from: MachineFrame(physical: from), at: Int(from & 4095), to: machine(to &>> 12), at: Int(to & 4095), count: Int(chunk))
+        from: MachineFrame(physical: from), at: Int(from & 4095), to: machine(to &>> 12), at: Int(to & 4095),
+        count: Int(chunk))
       done &+= chunk
     }
   }

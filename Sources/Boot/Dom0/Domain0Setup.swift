@@ -37,7 +37,8 @@ enum Domain0Setup {
     let plan = Domain0Plan(
       kernel: kernel, image: image, ramDisk: boot.modules.count > 1 ? boot.modules[1].range : nil,
       commandLine: boot.arguments(of: module.commandLine, in: reader), pages: pages,
-      limit: max(memoryPlan.maximum.map { $0 &>> 12 } ?? UInt64.max &>> 16, pages), vcpus: options.domain0VCPUs.resolve(cpus: cpus))
+      limit: max(memoryPlan.maximum.map { $0 &>> 12 } ?? UInt64.max &>> 16, pages),
+      vcpus: options.domain0VCPUs.resolve(cpus: cpus))
     build(plan, elf, boot)
   }
 
@@ -58,7 +59,9 @@ enum Domain0Setup {
       do throws(KernelError) {
         let elf = try ELFImage(file)
         let notes = try XenNotes.read(from: elf, file: file)
-        guard notes.mayBeDomain0 else { BootFailure.stop("this kernel says that it cannot be Domain 0; use one that can") }
+        guard notes.mayBeDomain0 else {
+          BootFailure.stop("this kernel says that it cannot be Domain 0; use one that can")
+        }
         return .success((elf, try KernelLayout(elf, notes)))
       } catch {
         return .failure(error)

@@ -79,8 +79,10 @@ struct KernelImage {
   private static func run(_ input: Span<UInt8>, _ output: inout MutableSpan<UInt8>, _ workspace: UInt64) -> Result {
     let halfwords = workspace &+ UInt64(Workspace.byteCount)
     let words = halfwords &+ UInt64(Workspace.halfwordCount &* 2)
-    return PhysicalWindow.withMutableHypervisorOwned(physical: workspace, count: Workspace.byteCount, as: UInt8.self) { a in
-      PhysicalWindow.withMutableHypervisorOwned(physical: halfwords, count: Workspace.halfwordCount, as: UInt16.self) { b in
+    return PhysicalWindow.withMutableHypervisorOwned(physical: workspace, count: Workspace.byteCount, as: UInt8.self) {
+      a in
+      PhysicalWindow.withMutableHypervisorOwned(physical: halfwords, count: Workspace.halfwordCount, as: UInt16.self) {
+        b in
         PhysicalWindow.withMutableHypervisorOwned(physical: words, count: Workspace.wordCount, as: UInt32.self) { c in
           let bytes = a._mutatingExtracting(...)
           let halves = b._mutatingExtracting(...)

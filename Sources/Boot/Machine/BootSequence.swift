@@ -64,11 +64,26 @@ public enum BootSequence {
     let total = map.usableBytes
     let processors = ProcessorList(acpi, limit: options.maximumCPUs ?? CPUs.limit)
     HypervisorSetup.perform(map, options, acpi, processors, &memory)
+    keepCommandLine(boot.commandLine, &memory)
     let cpus = CPUStart.all(processors)
     Domain0Setup.perform(boot, options, cpus: cpus, total: total, &memory)
     InterruptSetup.perform(acpi)
     guard let cpu = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }
     Startup.switchStack(to: cpu[].area, entry: start)
+  }
+}
+
+extension BootSequence {
+  /// Copies the command line to a frame of our own: the loader's memory is given away soon.
+  private static func keepCommandLine(_ line: PhysicalText, _ memory: inout BootMemory) {
+    guard let frame = memory.allocate(frames: 1) else { HypervisorSetup.outOfMemory() }
+    PhysicalWindow.clear(frame)
+    let count = min(line.length, 1023)
+    for index in 0..<count {
+      guard let byte = PhysicalReader().byte(at: line.address &+ UInt64(index)) else { break }
+      PhysicalWindow.store8(frame, byte: index, byte)
+    }
+    Ref<Hypervisor>.shared[].commandLine = PhysicalBytes(physical: frame.physical, count: count)
   }
 }
 

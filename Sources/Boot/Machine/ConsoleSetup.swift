@@ -13,7 +13,8 @@ enum ConsoleSetup {
       let candidate = SerialPort(base: settings?.ioBase ?? 0x3f8)
       if candidate.isPresent {
         let format: UInt8 =
-          (settings?.dataBits ?? 8) &- 5 | ((settings?.stopBits ?? 1) == 2 ? 4 : 0) | (settings?.parity.lineControl ?? 0)
+          (settings?.dataBits ?? 8) &- 5 | ((settings?.stopBits ?? 1) == 2 ? 4 : 0)
+          | (settings?.parity.lineControl ?? 0)
         candidate.configure(divisor: settings?.divisor ?? 0, format: format)
         port = candidate
       }

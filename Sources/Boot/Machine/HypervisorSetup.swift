@@ -20,7 +20,8 @@ enum HypervisorSetup {
     guard tables.mapImage(memory: &memory),
       tables.map(linear: HypervisorSpace.window, to: MachineFrame(0), frames: frames, bits: data, memory: &memory),
       tables.map(
-        linear: HypervisorSpace.localAPIC, to: MachineFrame(physical: 0xfee0_0000), frames: 1, bits: device, memory: &memory)
+        linear: HypervisorSpace.localAPIC, to: MachineFrame(physical: 0xfee0_0000), frames: 1, bits: device,
+        memory: &memory)
     else { outOfMemory() }
     // Two megabytes of the machine-to-physical table serve 1 GiB; its pieces are found by 2 MiB (XENMEM_machphys_mfn_list).
     let m2pFrames = ((frames &* 8 &+ 0x1f_ffff) &>> 21) &<< 9
@@ -71,7 +72,8 @@ enum HypervisorSetup {
     for index in controllers.ioAPICs.indices {
       guard
         tables.map(
-          linear: HypervisorSpace.devicePage(2 &+ index), to: MachineFrame(physical: controllers.ioAPICs[index].address),
+          linear: HypervisorSpace.devicePage(2 &+ index),
+          to: MachineFrame(physical: controllers.ioAPICs[index].address),
           frames: 1, bits: bits, memory: &memory)
       else { outOfMemory() }
     }
@@ -101,7 +103,9 @@ enum HypervisorSetup {
 
   private static func calibrate(_ acpi: ACPIInformation?) -> SystemClock {
     var reference = ReferenceTimer.interval
-    if let timer = acpi?.eventTimer, let opened = ReferenceTimer.openHPET(base: HypervisorSpace.devicePage(1) &+ timer.address & 0xfff) {
+    if let timer = acpi?.eventTimer,
+      let opened = ReferenceTimer.openHPET(base: HypervisorSpace.devicePage(1) &+ timer.address & 0xfff)
+    {
       reference = opened
     } else if let port = acpi?.fixedDescription?.timer, port.address <= 0xffff, port.address != 0 {
       reference = .powerManagement(port: UInt16(port.address))
@@ -121,7 +125,9 @@ enum HypervisorSetup {
   ) {
     var areas = InlineArray<128, CPUArea?>(repeating: nil)
     areas[0] = first
-    for number in 1..<max(processors.count, 1) { areas[number] = CPUArea(number: number, tables: tables, memory: &memory) }
+    for number in 1..<max(processors.count, 1) {
+      areas[number] = CPUArea(number: number, tables: tables, memory: &memory)
+    }
     guard let place = memory.allocate(frames: Ref<Hypervisor>.framesNeeded), let a = memory.allocate(frames: 1),
       let b = memory.allocate(frames: 1), let c = memory.allocate(frames: 1), let d = memory.allocate(frames: 1)
     else { outOfMemory() }
@@ -130,7 +136,8 @@ enum HypervisorSetup {
     let hypervisor = Ref<Hypervisor>.create(
       in: place,
       Hypervisor(
-        clock: clock, tables: tables, machineToPhysical: machineToPhysical, domains: DomainTable(directory: a, first: b),
+        clock: clock, tables: tables, machineToPhysical: machineToPhysical,
+        domains: DomainTable(directory: a, first: b),
         vcpus: VCPURegistry(directory: c, first: d)))
     hypervisor.publish()
     hypervisor[].wallClockBase.store(RealTimeClock.seconds &* 1_000_000_000 &- clock.now)

@@ -62,6 +62,10 @@ martlet_vector_stubs:
   .p2align 3
   .globl martlet_syscall_stubs
 martlet_syscall_stubs:
+  .section .data.rel.ro.martlet_compat_stubs,"aw"
+  .p2align 3
+  .globl martlet_compat_stubs
+martlet_compat_stubs:
 
   .section .text.martlet_entry,"ax",@progbits
 
@@ -80,6 +84,36 @@ martlet_syscall_stub_\+:
   .popsection
   .set cpu, cpu + 1
 .endr
+
+// The same from 32-bit code, where the CPU lets it use SYSCALL (AMD's do).
+  .set cpu, 0
+.rept MARTLET_MAX_CPUS
+  .p2align 5
+martlet_compat_stub_\+:
+  movq %rsp, martlet_syscall_slots + cpu * 16(%rip)
+  movq martlet_syscall_slots + 8 + cpu * 16(%rip), %rsp
+  pushq $MARTLET_GUEST_DS
+  pushq martlet_syscall_slots + cpu * 16(%rip)
+  jmp compat_common
+  .pushsection .data.rel.ro.martlet_compat_stubs,"aw"
+  .quad martlet_compat_stub_\+
+  .popsection
+  .set cpu, cpu + 1
+.endr
+
+  .p2align 5
+compat_common:
+  pushq %r11
+  pushq $MARTLET_GUEST_CS32
+  pushq %rcx
+  pushq $0
+  SAVE_REGISTERS
+  movq %rsp, %rdi
+  subq $8, %rsp
+  xorl %ebp, %ebp
+  call martlet_syscall_compat
+  addq $8, %rsp
+  jmp martlet_exit
 
   .p2align 5
 syscall_common:
@@ -137,13 +171,6 @@ martlet_switch_stack:
   leaq -192(%rdi), %rsp
   xorl %ebp, %ebp
   call *%rsi
-  ud2
-
-// 32-bit SYSCALL (AMD compatibility mode): the guest's callback for it is not one we offer, the vector says so.
-  .globl martlet_syscall_compat
-martlet_syscall_compat:
-  movl %ecx, %ecx
-  xorl %eax, %eax
   ud2
 
 // ---- Exceptions and interrupts ----

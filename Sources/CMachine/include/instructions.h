@@ -177,12 +177,12 @@ MARTLET_SYMBOL(martlet_access_patches_start)
 MARTLET_SYMBOL(martlet_access_patches_end)
 MARTLET_SYMBOL(martlet_vector_stubs)
 MARTLET_SYMBOL(martlet_syscall_stubs)
+MARTLET_SYMBOL(martlet_compat_stubs)
 MARTLET_SYMBOL(martlet_boot_l4)
 MARTLET_SYMBOL(martlet_idt)
 MARTLET_SYMBOL(martlet_symbols)
 MARTLET_SYMBOL(martlet_syscall_slots)
 extern uint64_t martlet_ap_cr3, martlet_ap_stack;
-void martlet_syscall_compat(void);
 // Leaves the current stack for good and goes on at `entry` on the stack whose top is `top`.
 void martlet_switch_stack(uint64_t top, void (*_Nonnull entry)(void)) __attribute__((noreturn));
 // Throws the current stack away down to the guest's frame at its top and returns to the guest, or to the idle loop.

@@ -94,7 +94,8 @@ extension Ref where T == VCPU {
     switch number {
     case 0...3:
       // A watchpoint of up to eight bytes.
-      guard LinearAddress(value).isCanonical, !LinearAddress(value).isHypervisor, !LinearAddress(value &+ 7).isHypervisor
+      guard LinearAddress(value).isCanonical, !LinearAddress(value).isHypervisor,
+        !LinearAddress(value &+ 7).isHypervisor
       else { throw .notPermitted }
       self[].debug[number] = value
       if self[].debug[7] & 0xff != 0 { Registers.setDebug(number, value) }

@@ -28,7 +28,8 @@ enum Emulation {
     if count < wanted {
       // The copy stops at words; what lies before the page's end can still be read byte by byte.
       while count < wanted {
-        guard let byte = try? GuestMemory.read(LinearAddress(address &+ UInt64(count)), as: UInt8.self, initial: 0) else { break }
+        guard let byte = try? GuestMemory.read(LinearAddress(address &+ UInt64(count)), as: UInt8.self, initial: 0)
+        else { break }
         span[count] = byte
         count &+= 1
       }
@@ -36,14 +37,22 @@ enum Emulation {
     return InstructionBytes(bytes, count: count)
   }
 
-  /// The mode of the code that was interrupted.
-  static func mode(_ frame: Ref<TrapFrame>) -> CodeMode {
-    frame[].cs & 0xffff == UInt64(GuestSelectors.code32) ? .compatibility32 : .long
+  /// The mode of the code that was interrupted, by its segment: a flat one, or one of the guest's own.
+  static func mode(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) -> CodeMode {
+    let selector = frame[].cs & 0xffff
+    if selector == UInt64(GuestSelectors.code64) { return .long }
+    let index = Int(selector &>> 3)
+    guard selector & 4 == 0, index < vcpu[].gdtEntries else { return .compatibility32 }
+    let descriptors = vcpu.gdtFrame(index &>> 9)
+    guard PhysicalWindow.contains(descriptors) else { return .compatibility32 }
+    let descriptor = PhysicalWindow.load(descriptors, word: index & 511)
+    if descriptor & (1 &<< 53) != 0 { return .long }
+    return descriptor & (1 &<< 54) != 0 ? .compatibility32 : .compatibility16
   }
 
   /// CPUID behind Xen's forced emulation prefix. Gives whether the #UD was that.
   static func forced(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) -> Bool {
-    guard case .decoded(let instruction) = PrivilegedInstruction.decode(fetch(frame[].rip), mode: mode(frame)),
+    guard case .decoded(let instruction) = PrivilegedInstruction.decode(fetch(frame[].rip), mode: mode(vcpu, frame)),
       case .cpuid(isForced: true) = instruction.operation
     else { return false }
     Processor.identify(vcpu, frame)
@@ -58,7 +67,8 @@ enum Emulation {
 
   /// A general protection fault: perhaps a privileged instruction of a guest kernel's.
   static func privileged(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) -> Outcome {
-    guard case .decoded(let instruction) = PrivilegedInstruction.decode(fetch(frame[].rip), mode: mode(frame)) else {
+    guard case .decoded(let instruction) = PrivilegedInstruction.decode(fetch(frame[].rip), mode: mode(vcpu, frame))
+    else {
       return .notOurs
     }
     let isDone: Bool
@@ -67,6 +77,7 @@ enum Emulation {
     case .portIn, .portOut, .stringIn, .stringOut:
       // Applications may use ports too, if their kernel lets them.
       return PortEmulation.perform(instruction, vcpu, frame)
+    case .systemEnter: return vcpu.enterBySysenter(frame) ? .done : .notOurs
     case .cpuid(isForced: false):
       // Faults only where the CPU makes it; then for applications as well.
       Processor.identify(vcpu, frame)
@@ -140,7 +151,9 @@ enum Emulation {
     }
   }
 
-  static func getRegister(_ frame: Ref<TrapFrame>, _ register: GeneralRegister) -> UInt64 { frame[].generalRegisters[register] }
+  static func getRegister(_ frame: Ref<TrapFrame>, _ register: GeneralRegister) -> UInt64 {
+    frame[].generalRegisters[register]
+  }
 
   static func setRegister(_ frame: Ref<TrapFrame>, _ register: GeneralRegister, _ value: UInt64) {
     var registers = frame[].generalRegisters

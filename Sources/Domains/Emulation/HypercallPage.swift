@@ -12,7 +12,8 @@ public enum HypercallPage {
       let at = number &* 32
       if number == 23 {
         // iret: the frame that the call expects on the stack has rcx, r11 and rax below the rest.
-        put(frame, at, [0x51, 0x41, 0x53, 0x50, 0xb8, UInt8(number), 0, 0, 0, 0x0f, 0x05, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc])
+        put(
+          frame, at, [0x51, 0x41, 0x53, 0x50, 0xb8, UInt8(number), 0, 0, 0, 0x0f, 0x05, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc])
       } else {
         // push rcx; push r11; mov eax, number; syscall; pop r11; pop rcx; ret
         put(

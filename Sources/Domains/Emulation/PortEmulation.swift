@@ -7,7 +7,9 @@ import XenABI
 
 /// I/O ports for guests.
 public enum PortEmulation {
-  static func perform(_ instruction: PrivilegedInstruction, _ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) -> Emulation.Outcome {
+  static func perform(_ instruction: PrivilegedInstruction, _ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>)
+    -> Emulation.Outcome
+  {
     var registers = frame[].generalRegisters
     switch instruction.operation {
     case .portIn(let access):
@@ -86,7 +88,9 @@ public enum PortEmulation {
     if wasUser, let table = vcpu[].kernelTable { Registers.setPageTable(table) }
     defer { if wasUser, let table = vcpu[].userTable { Registers.setPageTable(table) } }
     for each in UInt32(port)...last {
-      guard let byte = try? GuestMemory.read(LinearAddress(vcpu[].ioBitmap &+ UInt64(each &>> 3)), as: UInt8.self, initial: 0),
+      guard
+        let byte = try? GuestMemory.read(
+          LinearAddress(vcpu[].ioBitmap &+ UInt64(each &>> 3)), as: UInt8.self, initial: 0),
         byte &>> UInt8(each & 7) & 1 == 0
       else { return false }
     }
@@ -110,7 +114,9 @@ public enum PortEmulation {
 
   static func read(_ vcpu: Ref<VCPU>, _ port: UInt16, _ size: OperandSize) -> UInt32 {
     let domain = vcpu[].domain
-    if port & 0xfffc == 0xcfc || port == 0xcf8, domain[].mayUseHardware { return PCIConfiguration.read(domain, port, size) }
+    if port & 0xfffc == 0xcfc || port == 0xcf8, domain[].mayUseHardware {
+      return PCIConfiguration.read(domain, port, size)
+    }
     guard isPermitted(domain, port, count: UInt16(size.byteCount)) else {
       return UInt32(truncatingIfNeeded: size.mask)
     }

@@ -34,7 +34,8 @@ public enum Processor {
   static func identify(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) {
     let processor = CPUIDVirtualProcessor(index: vcpu[].id.raw, cr4: vcpu[].cr4, xcr0: vcpu[].xcr0)
     let result = vcpu[].domain[].processor.view(
-      leaf: UInt32(truncatingIfNeeded: frame[].rax), subleaf: UInt32(truncatingIfNeeded: frame[].rcx), processor: processor,
+      leaf: UInt32(truncatingIfNeeded: frame[].rax), subleaf: UInt32(truncatingIfNeeded: frame[].rcx),
+      processor: processor,
       host: host)
     frame[].rax = UInt64(result.eax)
     frame[].rbx = UInt64(result.ebx)
@@ -49,6 +50,8 @@ enum ModelSpecific {
     var policy = MSRPolicy()
     policy.isControlDomain = vcpu[].domain[].isPrivileged
     policy.vendor = vcpu[].domain[].processor.vendor
+    // CPUID leaf 7 tells of IA32_ARCH_CAPABILITIES, and guests believe it.
+    policy.hasArchitecturalCapabilities = Registers.cpuid(0).eax >= 7 && Registers.cpuid(7).edx &>> 29 & 1 != 0
     return policy
   }
 

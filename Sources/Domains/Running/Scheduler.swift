@@ -110,7 +110,8 @@ public enum Scheduler {
       if cpu[].isIdle { idle.insert(number) }
     }
     return choosePlacement(
-      hard: vcpu[].entity.hardAffinity, soft: vcpu[].entity.softAffinity, previous: Int(vcpu[].cpu.load()), online: online,
+      hard: vcpu[].entity.hardAffinity, soft: vcpu[].entity.softAffinity, previous: Int(vcpu[].cpu.load()),
+      online: online,
       idle: idle, load: { hypervisor[].cpus[$0]?[].queue.withLock { $0.runnableWeight } ?? UInt64.max }) ?? 0
   }
 

@@ -41,7 +41,9 @@ public enum WallClock {
   /// Sets what the time of day was at system time zero, in nanoseconds since 1970, and tells all domains.
   public static func set(base: UInt64) {
     Ref<Hypervisor>.shared[].wallClockBase.store(base)
-    for number in 0..<UInt16(truncatingIfNeeded: min(Ref<Hypervisor>.shared[].domains.capacity, Int(DomainID.firstReserved))) {
+    for number
+      in 0..<UInt16(truncatingIfNeeded: min(Ref<Hypervisor>.shared[].domains.capacity, Int(DomainID.firstReserved)))
+    {
       if let domain = Hypervisor.domain(DomainID(number)) { publish(domain) }
     }
   }
@@ -55,7 +57,8 @@ public enum WallClock {
     PhysicalWindow.store32(
       frame, word: SharedInfoLayout.wallClockSeconds &>> 2, UInt32(truncatingIfNeeded: base / 1_000_000_000))
     PhysicalWindow.store32(
-      frame, word: SharedInfoLayout.wallClockSecondsHigh &>> 2, UInt32(truncatingIfNeeded: (base / 1_000_000_000) &>> 32))
+      frame, word: SharedInfoLayout.wallClockSecondsHigh &>> 2,
+      UInt32(truncatingIfNeeded: (base / 1_000_000_000) &>> 32))
     PhysicalWindow.store32(
       frame, word: SharedInfoLayout.wallClockNanoseconds &>> 2, UInt32(truncatingIfNeeded: base % 1_000_000_000))
     PhysicalWindow.store32(frame, word: SharedInfoLayout.wallClockVersion &>> 2, version &+ 1)

@@ -18,7 +18,9 @@ enum DescriptorArea {
     let page = Int(offset &>> 12)
     guard page < (vcpu[].ldtEntries &+ 511) / 512, !cpu[].area.hasLDT(page: page) else { return false }
     let linear = LinearAddress((vcpu[].ldtBase & ~0xfff) &+ UInt64(page) &<< 12)
-    guard linear.isCanonical, !linear.isHypervisor, let entry = GuestTables.level1Entry(vcpu, linear)?.value, entry & PTE.present != 0 else { return false }
+    guard linear.isCanonical, !linear.isHypervisor, let entry = GuestTables.level1Entry(vcpu, linear)?.value,
+      entry & PTE.present != 0
+    else { return false }
     let frame = MachineFrame(physical: entry & PTE.frameMask)
     do { try ledger[].useDescriptors(frame, owner: vcpu[].domain[].id) } catch { return false }
     cpu[].area.setLDT(page: page, frame)

@@ -10,11 +10,15 @@ extension Ref where T == VCPU {
   /// Enters the guest's failsafe callback; a guest without one is at its end.
   func failsafe(_ frame: Ref<TrapFrame>) {
     let address = self[].callbacks.failsafe
-    guard address != 0 else { return domain.crash("a segment register could not be loaded, and there is no failsafe callback") }
+    guard address != 0 else {
+      return domain.crash("a segment register could not be loaded, and there is no failsafe callback")
+    }
     // What could not be loaded is null now; the frame tells what it should have been.
     let rcx = frame[].rcx
     let r11 = frame[].r11
-    let selectors: InlineArray<4, UInt64> = [UInt64(self[].ds), UInt64(self[].es), UInt64(self[].fs), UInt64(self[].gs)]
+    let selectors: InlineArray<4, UInt64> = [
+      UInt64(self[].ds), UInt64(self[].es), UInt64(self[].fs), UInt64(self[].gs),
+    ]
     bounce(frame, to: GuestEntryPoint(address: address, masksEvents: self[].callbacks.failsafeMasksEvents))
     guard self[].domain[].life.withLock({ $0.shutdownReason == nil }) else { return }
     // Make room between the two registers and the rest.

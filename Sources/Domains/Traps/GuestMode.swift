@@ -40,3 +40,24 @@ extension Ref where T == VCPU {
   @inline(__always)
   public func returnToUserMode() -> Bool { enterUserMode() }
 }
+
+extension Ref where T == VCPU {
+  /// A system call of a 32-bit application by SYSCALL. Without an entry point for it the instruction is undefined.
+  public func compatSystemCall(_ frame: Ref<TrapFrame>) {
+    let callbacks = self[].callbacks
+    guard !self[].isKernelMode, callbacks.syscall32 != 0 else {
+      frame[].rip = frame[].rip &- 2
+      return inject(ExceptionVector.invalidOpcode, errorCode: 0, frame)
+    }
+    bounce(frame, to: GuestEntryPoint(address: callbacks.syscall32, masksEvents: callbacks.syscall32MasksEvents))
+  }
+
+  /// A system call of a 32-bit application by SYSENTER, which faults because the CPU is not set up for it. False if the kernel
+  /// has no entry point for it.
+  func enterBySysenter(_ frame: Ref<TrapFrame>) -> Bool {
+    let callbacks = self[].callbacks
+    guard !self[].isKernelMode, callbacks.sysenter != 0 else { return false }
+    bounce(frame, to: GuestEntryPoint(address: callbacks.sysenter, masksEvents: callbacks.sysenterMasksEvents))
+    return true
+  }
+}

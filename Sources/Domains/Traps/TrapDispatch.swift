@@ -71,10 +71,12 @@ public enum TrapDispatch {
   /// instruction was that.
   private static func readMSR(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) -> Bool {
     let number = UInt32(truncatingIfNeeded: frame[].rcx)
-    guard number &- 0xc000_0100 <= 2, let bytes = try? GuestMemory.read(LinearAddress(frame[].rip), as: UInt16.self, initial: 0),
+    guard number &- 0xc000_0100 <= 2,
+      let bytes = try? GuestMemory.read(LinearAddress(frame[].rip), as: UInt16.self, initial: 0),
       bytes == 0x320f
     else { return false }
-    let value = number == 0xc000_0100 ? Registers.fsBase : number == 0xc000_0101 ? Registers.gsBase : Registers.inactiveGSBase
+    let value =
+      number == 0xc000_0100 ? Registers.fsBase : number == 0xc000_0101 ? Registers.gsBase : Registers.inactiveGSBase
     frame[].rax = value & 0xffff_ffff
     frame[].rdx = value &>> 32
     frame[].rip = frame[].rip &+ 2
@@ -115,7 +117,9 @@ public enum TrapDispatch {
   }
 
   @inline(never)
-  private static func specialPageFault(_ vcpu: Ref<VCPU>, _ address: UInt64, _ code: UInt32, _ frame: Ref<TrapFrame>) -> Bool {
+  private static func specialPageFault(_ vcpu: Ref<VCPU>, _ address: UInt64, _ code: UInt32, _ frame: Ref<TrapFrame>)
+    -> Bool
+  {
     if LinearAddress(address).isHypervisor {
       // The CPU reads segment descriptors by our addresses on the guest's behalf.
       if DescriptorArea.showLDT(vcpu, address) { return true }

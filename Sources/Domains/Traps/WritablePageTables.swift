@@ -15,7 +15,9 @@ enum WritablePageTables {
     else { return false }
     let table = MachineFrame(physical: place.value & PTE.frameMask)
     let word = ledger[].type(table)
-    guard word.type == .level1, word.isValidated, word.count > 0, ledger[].owner(table) == domain[].id else { return false }
+    guard word.type == .level1, word.isValidated, word.count > 0, ledger[].owner(table) == domain[].id else {
+      return false
+    }
     if let done = exchange(domain, table, address, frame) { return done }
     guard let instruction = fetch(frame) else { return false }
     return perform(instruction, vcpu, domain, table, address, frame)
@@ -70,7 +72,8 @@ enum WritablePageTables {
   }
 
   private static func perform(
-    _ instruction: MemoryInstruction, _ vcpu: Ref<VCPU>, _ domain: Ref<Domain>, _ table: MachineFrame, _ address: UInt64,
+    _ instruction: MemoryInstruction, _ vcpu: Ref<VCPU>, _ domain: Ref<Domain>, _ table: MachineFrame,
+    _ address: UInt64,
     _ frame: Ref<TrapFrame>
   ) -> Bool {
     let size = instruction.size.byteCount
@@ -85,7 +88,8 @@ enum WritablePageTables {
       var registers = frame[].generalRegisters
       var flags = ProcessorFlags(rawValue: frame[].rflags)
       let old = PhysicalWindow.load(table, word: index)
-      let outcome = instruction.execute(memoryValue: MemoryValue(old & mask &>> shift), registers: &registers, flags: &flags)
+      let outcome = instruction.execute(
+        memoryValue: MemoryValue(old & mask &>> shift), registers: &registers, flags: &flags)
       if case .store(let value) = outcome.effect {
         let new = old & ~mask | value.low &<< shift & mask
         let isWritten: Bool

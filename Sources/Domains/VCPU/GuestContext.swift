@@ -53,7 +53,9 @@ public enum GuestContext {
     let fsBase = try word(VCPUContextLayout.fsBase)
     let gsKernel = try word(VCPUContextLayout.gsBaseKernel)
     let gsUser = try word(VCPUContextLayout.gsBaseUser)
-    let addresses: InlineArray<6, UInt64> = [callbacks.event, callbacks.failsafe, callbacks.syscall, fsBase, gsKernel, gsUser]
+    let addresses: InlineArray<6, UInt64> = [
+      callbacks.event, callbacks.failsafe, callbacks.syscall, fsBase, gsKernel, gsUser,
+    ]
     for index in addresses.indices where !LinearAddress(addresses[index]).isCanonical { throw .invalid }
     let ldtBase = try word(VCPUContextLayout.ldtBase)
     let ldtEntries = try word(VCPUContextLayout.ldtEntries)
@@ -112,7 +114,8 @@ public enum GuestContext {
     vcpu[].ldtEntries = Int(ldtEntries)
     for page in 0..<gdtCount { vcpu[].gdtFrames[page] = gdt[page] }
     vcpu[].gdtEntries = Int(gdtEntries)
-    vcpu[].kernelStackSegment = ((try? GuestMemory.read64(address + UInt64(VCPUContextLayout.kernelStackSegment))) ?? 0) | 3
+    vcpu[].kernelStackSegment =
+      ((try? GuestMemory.read64(address + UInt64(VCPUContextLayout.kernelStackSegment))) ?? 0) | 3
     vcpu[].kernelStackPointer = (try? GuestMemory.read64(address + UInt64(VCPUContextLayout.kernelStackPointer))) ?? 0
     vcpu[].kernelTable = kernelTable
     vcpu[].userTable = userTable
@@ -130,7 +133,9 @@ public enum GuestContext {
     let start = address + UInt64(VCPUContextLayout.traps)
     for vector in 0..<256 {
       var words = InlineArray<2, UInt64>(repeating: 0)
-      do { words = try GuestMemory.read(start + UInt64(vector) &* 16, as: InlineArray<2, UInt64>.self, initial: words) } catch {
+      do {
+        words = try GuestMemory.read(start + UInt64(vector) &* 16, as: InlineArray<2, UInt64>.self, initial: words)
+      } catch {
         throw .fault
       }
       guard LinearAddress(words[1]).isCanonical else { throw .invalid }

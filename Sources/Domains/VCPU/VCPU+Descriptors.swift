@@ -38,3 +38,12 @@ extension Ref where T == VCPU {
     PhysicalWindow.store(self[].trapTable, word: Int(vector) &<< 1, address)
   }
 }
+
+extension Ref where T == VCPU {
+  /// The frame of one page of the vCPU's GDT; `invalid` if there is none.
+  func gdtFrame(_ page: Int) -> MachineFrame {
+    // By reference: a plain read of one element makes the compiler copy the whole array.
+    func load(_ entry: inout MachineFrame) -> MachineFrame { entry }
+    return page >= 0 && page < 14 ? load(&self[].gdtFrames[page]) : .invalid
+  }
+}

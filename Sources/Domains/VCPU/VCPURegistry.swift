@@ -47,7 +47,9 @@ struct VCPUStore: EntityStore {
 
   @inline(__always)
   func vcpu(_ index: EntityIndex) -> Ref<VCPU> {
-    guard let vcpu = Ref<Hypervisor>.shared[].vcpus.find(index) else { preconditionFailure("a run queue names no vCPU") }
+    guard let vcpu = Ref<Hypervisor>.shared[].vcpus.find(index) else {
+      preconditionFailure("a run queue names no vCPU")
+    }
     return vcpu
   }
 }

@@ -78,7 +78,9 @@ public struct FrameAllocator: ~Copyable {
   }
 
   /// Takes a block of 2^order frames; only blocks that end at or below frame `limit` count. Nil when there is none.
-  public mutating func allocate(_ ledger: borrowing FrameLedger, order: Int, limit: UInt64 = UInt64.max) -> MachineFrame? {
+  public mutating func allocate(_ ledger: borrowing FrameLedger, order: Int, limit: UInt64 = UInt64.max)
+    -> MachineFrame?
+  {
     guard order >= 0, order <= FrameAllocator.maxOrder else { return nil }
     for from in order...FrameAllocator.maxOrder {
       var block = heads[from]

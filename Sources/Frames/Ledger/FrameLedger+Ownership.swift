@@ -50,7 +50,9 @@ extension FrameLedger {
 
   /// A frame for the hypervisor's own use, cleared; nil without memory. Only `freeOwn` gives it back.
   public func allocateOwn(order: Int = 0) -> MachineFrame? {
-    guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order) }) else { return nil }
+    guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order) }) else {
+      return nil
+    }
     settleFreed()
     for index in 0..<UInt64(1) &<< UInt64(order) {
       let frame = first + index

@@ -103,7 +103,9 @@ extension FrameLedger {
 
   /// Notes that another domain than the owner maps the frame. The caller holds a reference.
   func noteForeign(_ frame: MachineFrame) {
-    if words.load(countIndex(frame)) & FrameLedger.foreign == 0 { words.fetchOr(countIndex(frame), FrameLedger.foreign) }
+    if words.load(countIndex(frame)) & FrameLedger.foreign == 0 {
+      words.fetchOr(countIndex(frame), FrameLedger.foreign)
+    }
   }
 
   /// Has those of a set of CPUs flush that have not done so since `stamp`.

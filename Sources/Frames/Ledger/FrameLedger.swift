@@ -89,7 +89,9 @@ public struct TypeWord: Equatable, BitwiseCopyable {
   @inlinable public var isPinned: Bool { raw & TypeWord.pinned != 0 }
 
   /// A word of a type with a count and flags.
-  @inlinable public init(_ type: FrameType, count: UInt64, flags: UInt64 = 0) { raw = type.rawValue &<< 60 | flags | count }
+  @inlinable public init(_ type: FrameType, count: UInt64, flags: UInt64 = 0) {
+    raw = type.rawValue &<< 60 | flags | count
+  }
 }
 
 /// The ledger of all frames. There is one; every operation is safe on any frame number.
@@ -150,10 +152,14 @@ public struct FrameLedger: ~Copyable, Anchored {
 
   /// The type word at this moment.
   @inline(__always)
-  public func type(_ frame: MachineFrame) -> TypeWord { covers(frame) ? TypeWord(words.load(typeIndex(frame))) : TypeWord(0) }
+  public func type(_ frame: MachineFrame) -> TypeWord {
+    covers(frame) ? TypeWord(words.load(typeIndex(frame))) : TypeWord(0)
+  }
 
   /// How many references of any kind exist.
-  public func count(_ frame: MachineFrame) -> UInt64 { covers(frame) ? words.load(countIndex(frame)) & FrameLedger.countMask : 0 }
+  public func count(_ frame: MachineFrame) -> UInt64 {
+    covers(frame) ? words.load(countIndex(frame)) & FrameLedger.countMask : 0
+  }
 
   /// Whether the frame is allocated: to a domain, or shared by the hypervisor.
   public func isAllocated(_ frame: MachineFrame) -> Bool {

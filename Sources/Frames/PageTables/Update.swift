@@ -116,10 +116,14 @@ extension FrameLedger {
     _ table: MachineFrame, _ index: Int, _ entry: UInt64, owner: DomainID, expectedFrame: MachineFrame?
   ) -> UInt64? {
     let word = type(table)
-    guard covers(table), self.owner(table) == owner, word.type == .level1, word.isValidated, word.count > 0 else { return nil }
+    guard covers(table), self.owner(table) == owner, word.type == .level1, word.isValidated, word.count > 0 else {
+      return nil
+    }
     let old = PhysicalWindow.load(table, word: index)
     if let expectedFrame {
-      guard old & PTE.present != 0, old & PTE.frameMask == expectedFrame.physical, old & PTE.grantMapping != 0 else { return nil }
+      guard old & PTE.present != 0, old & PTE.frameMask == expectedFrame.physical, old & PTE.grantMapping != 0 else {
+        return nil
+      }
     }
     let gone = PhysicalWindow.exchange(table, word: index, entry)
     dismissLevel1(gone)

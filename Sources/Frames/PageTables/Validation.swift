@@ -89,7 +89,8 @@ extension FrameLedger {
 
   /// Validates a partial table to the end, and gives it one use.
   private func validate(
-    _ top: MachineFrame, level topLevel: Int, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+    _ top: MachineFrame, level topLevel: Int, _ rules: EntryRules, _ work: inout PageTableWork,
+    _ budget: inout EntryBudget
   ) throws(XenError) {
     // The tables from the top down to the one at work, by level.
     var path = InlineArray<5, MachineFrame>(repeating: .invalid)

@@ -31,7 +31,9 @@ extension Hypercall {
 
   /// `get_debugreg`: gives the value, or EINVAL as a value.
   func getDebugRegister() -> HypercallOutcome {
-    guard arguments[0] < 8, let value = vcpu.debugRegister(Int(arguments[0])) else { return .done(XenError.invalid.result) }
+    guard arguments[0] < 8, let value = vcpu.debugRegister(Int(arguments[0])) else {
+      return .done(XenError.invalid.result)
+    }
     return .done(value)
   }
 

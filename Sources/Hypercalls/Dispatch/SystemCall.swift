@@ -11,6 +11,9 @@ public enum SystemCall {
   public static func handle(_ frame: Ref<TrapFrame>) {
     guard let vcpu = Ref<PhysicalCPU>.current[].vcpu else { return GuestExit.prepare(frame) }
     if vcpu[].isKernelMode {
+      // A SYSCALL in the last two bytes below the gap returns to an address that no CPU can go to. Intel's CPUs would fault
+      // on SYSRET in ring 0, on the guest's stack; IRETQ faults on ours.
+      if frame[].rip &>> 47 == 1 { frame[].leavesBySysret = false }
       let number = frame[].rax
       if number == 23 {
         InterruptReturn.perform(vcpu, frame)
@@ -20,6 +23,12 @@ public enum SystemCall {
     } else {
       vcpu.systemCall(frame)
     }
+    GuestExit.prepare(frame)
+  }
+
+  /// Handles a SYSCALL from 32-bit code: applications have it if their kernel has an entry point for it.
+  public static func handleCompat(_ frame: Ref<TrapFrame>) {
+    if let vcpu = Ref<PhysicalCPU>.current[].vcpu { vcpu.compatSystemCall(frame) }
     GuestExit.prepare(frame)
   }
 

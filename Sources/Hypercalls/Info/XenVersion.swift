@@ -47,7 +47,7 @@ extension Hypercall {
   /// Domain 0 that it is that.
   private var features: UInt32 {
     var bits: UInt32 = 1 &<< 4 | 1 &<< 5 | 1 &<< 7
-    
+
     if domain[].isPrivileged { bits |= 1 &<< 11 }
     return bits
   }
@@ -66,12 +66,15 @@ extension Hypercall {
     }
     let span = bytes.span
     guard GuestMemory.write(out, from: span, count: count) == count else { throw .fault }
-    guard room == count || GuestMemory.clear(out + UInt64(count), count: room &- count) == room &- count else { throw .fault }
+    guard room == count || GuestMemory.clear(out + UInt64(count), count: room &- count) == room &- count else {
+      throw .fault
+    }
   }
 }
 
 /// What the build knows of itself.
 enum BuildInfo {
-  static var date: StaticString { "see the changeset" }
-  static var changeset: StaticString { "unavailable" }
+  /// Not recorded, so that the same sources give the same image.
+  static var date: StaticString { "not recorded" }
+  static var changeset: StaticString { "not recorded" }
 }

@@ -15,7 +15,9 @@ extension Hypercall {
     var index = 0
     while index < domain[].maximumVCPUs {
       // Byte by byte: the bitmap ends where the vCPUs do, perhaps at the end of a page.
-      guard let byte = try? GuestMemory.read(pointer + UInt64(index &>> 3), as: UInt8.self, initial: 0) else { throw .invalid }
+      guard let byte = try? GuestMemory.read(pointer + UInt64(index &>> 3), as: UInt8.self, initial: 0) else {
+        throw .invalid
+      }
       for bit in 0..<8 where byte &>> UInt8(bit) & 1 != 0 {
         guard let vcpu = domain[].vcpu(index: index &+ bit) else { continue }
         let cpu = Int(vcpu[].cpu.load())

@@ -46,7 +46,9 @@ extension Hypercall {
     return .success
   }
 
-  private mutating func extended(_ command: UInt32, _ first: UInt64, _ second: UInt64, _ target: PageTableTarget) throws(XenError) {
+  private mutating func extended(_ command: UInt32, _ first: UInt64, _ second: UInt64, _ target: PageTableTarget)
+    throws(XenError)
+  {
     let frame = MachineFrame(first)
     switch command {
     case 0...3:  // MMUEXT_PIN_L1_TABLE to _L4_
@@ -60,7 +62,9 @@ extension Hypercall {
         try ledger[].pin(frame, level: Int(command) &+ 1, rules, &work, &budget)
       }
     case 4:  // MMUEXT_UNPIN_TABLE
-      let owner = target.rules.frameOwner == target.rules.tableOwner ? target.tables : try self.target(target.rules.frameOwner.raw)
+      let owner =
+        target.rules.frameOwner == target.rules.tableOwner
+        ? target.tables : try self.target(target.rules.frameOwner.raw)
       try owner[].pageTables.withLock { work throws(XenError) in
         defer { noteTeardown(work.isEmpty) }
         try ledger[].unpin(frame, owner: owner[].id, &work)

@@ -24,7 +24,9 @@ extension Hypercall {
     let linear = address(0)
     let value = arguments[1]
     let flags = arguments[2]
-    guard !linear.isHypervisor, linear.isCanonical, let place = GuestTables.level1Entry(vcpu, linear) else { throw .invalid }
+    guard !linear.isHypervisor, linear.isCanonical, let place = GuestTables.level1Entry(vcpu, linear) else {
+      throw .invalid
+    }
     var budget = EntryBudget()
     try domain[].pageTables.withLock { work throws(XenError) in
       defer { noteTeardown(work.isEmpty) }

@@ -41,7 +41,9 @@ extension Hypercall {
   }
 
   private func describe(_ cpu: Int, _ out: LinearAddress) throws(XenError) {
-    guard GuestMemory.clear(out, count: MachineCheckLayout.cpuBytes) == MachineCheckLayout.cpuBytes else { throw .fault }
+    guard GuestMemory.clear(out, count: MachineCheckLayout.cpuBytes) == MachineCheckLayout.cpuBytes else {
+      throw .fault
+    }
     let vendor = Registers.cpuid(0)
     let version = Registers.cpuid(1)
     let family = version.eax &>> 8 & 15

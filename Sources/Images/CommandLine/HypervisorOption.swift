@@ -56,11 +56,11 @@ public enum HypervisorOption: UInt8 {
   /// False for options that are checked but change nothing.
   public var isEffective: Bool {
     switch self {
-    case .com1, .console, .logLevel, .guestLogLevel, .synchronousConsole, .noReboot, .reboot, .maximumCPUs, .noSMP,
-      .smap,
-      .smep, .domain0Memory, .domain0Maximum, .domain0, .memory, .availableMemory, .consoleSwitch, .scheduler:
+    case .com1, .console, .logLevel, .guestLogLevel, .synchronousConsole, .noReboot, .maximumCPUs, .noSMP, .smap, .smep,
+      .domain0Memory, .domain0Maximum, .scheduler:
       true
-    case .clockSource, .com2, .consoleToRing, .consoleRingSize, .cpuFrequency, .domain0Pin, .grantTable, .grantFrames,
+    case .reboot, .domain0, .memory, .availableMemory, .consoleSwitch, .clockSource, .com2, .consoleToRing,
+      .consoleRingSize, .cpuFrequency, .domain0Pin, .grantTable, .grantFrames,
       .grantMapFrames, .iommu, .pvL1TF, .speculation, .tsc, .microcode, .watchdog, .watchdogTimeout, .xpti:
       false
     }

@@ -26,7 +26,8 @@ extension HypervisorOptions {
   private func isMitigation(_ item: Range<Int>, of line: Span<UInt8>) -> Bool {
     var name = line.part(of: item, before: UInt8(ascii: "="))
     if line.hasPrefix(name, "no-") { name = (name.lowerBound + 3)..<name.upperBound }
-    let names: StaticString = " pv hvm msr-sc rsb md-clear ibpb-entry bti-thunk ibrs stibp ibpb ssbd psfd eager-fpu l1d-flush "
+    let names: StaticString =
+      " pv hvm msr-sc rsb md-clear ibpb-entry bti-thunk ibrs stibp ibpb ssbd psfd eager-fpu l1d-flush "
     let more: StaticString = "branch-harden srb-lock unpriv-mmio gds-mit div-scrub bhb-entry bhi-dis-s bhb-seq "
     return line.isWord(name, in: names) || line.isWord(name, in: more)
   }

@@ -21,7 +21,8 @@ extension HypervisorOptions {
         options.domain0Arguments = trimmed(position..<line.count, of: line)
         break
       }
-      if isFirst, startsWithFileName ?? isImageName(word, of: line) {
+      // GRUB 2 leaves the file's name out, and Debian's configuration writes a word in its place.
+      if isFirst, (startsWithFileName ?? isImageName(word, of: line)) || line.equals(word, "placeholder") {
         options.imageName = word
       } else {
         options.read(word, of: line)

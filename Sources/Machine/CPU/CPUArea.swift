@@ -22,7 +22,8 @@ public struct CPUArea: BitwiseCopyable {
   public var stackTop: UInt64 { Self.stackTop(number, Int(MARTLET_AREA_STACK)) }
 
   static func stackTop(_ number: Int, _ page: Int) -> UInt64 {
-    HypervisorSpace.cpuArea(number) &+ UInt64(page) &<< 12 &+ UInt64(MARTLET_STACK_SIZE) &- UInt64(MARTLET_STACK_INFO_SIZE)
+    HypervisorSpace.cpuArea(number) &+ UInt64(page) &<< 12 &+ UInt64(MARTLET_STACK_SIZE)
+      &- UInt64(MARTLET_STACK_INFO_SIZE)
   }
 
   /// Makes the area of CPU `number`. Nil without memory.
@@ -33,7 +34,8 @@ public struct CPUArea: BitwiseCopyable {
     self.table = table
     self.number = number
     let data = PTE.present | PTE.writable | PTE.noExecute
-    guard let gdt = memory.allocate(frames: 1), let tss = memory.allocate(frames: 1), let zeros = memory.allocate(frames: 1)
+    guard let gdt = memory.allocate(frames: 1), let tss = memory.allocate(frames: 1),
+      let zeros = memory.allocate(frames: 1)
     else { return nil }
     self.zeros = zeros
     PhysicalWindow.clear(zeros)
@@ -46,7 +48,8 @@ public struct CPUArea: BitwiseCopyable {
     PhysicalWindow.store(table, word: Int(MARTLET_AREA_TSS), tss.physical | data)
     // Of the ordinary stack the uppermost eight pages, of the others four; below them nothing is mapped.
     let stacks: InlineArray<5, Int32> = [
-      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK, MARTLET_AREA_DEBUG_STACK,
+      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK,
+      MARTLET_AREA_DEBUG_STACK,
     ]
     for stack in stacks.indices {
       let page = stacks[stack]
@@ -69,7 +72,8 @@ public struct CPUArea: BitwiseCopyable {
   /// Has all of the area's stacks name the CPU's record, so that `Ref.current` finds it.
   public func bind<Record: PerCPURecord & ~Copyable>(record: Ref<Record>) {
     let stacks: InlineArray<5, Int32> = [
-      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK, MARTLET_AREA_DEBUG_STACK,
+      MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK,
+      MARTLET_AREA_DEBUG_STACK,
     ]
     for index in stacks.indices {
       let entry = PhysicalWindow.load(table, word: Int(stacks[index]) &+ 15)
@@ -92,7 +96,8 @@ public struct CPUArea: BitwiseCopyable {
   }
 
   static func systemDescriptor(base: UInt64, limit: UInt64, type: UInt64) -> UInt64 {
-    limit & 0xffff | (base & 0xff_ffff) &<< 16 | (0x80 | type) &<< 40 | (limit &>> 16 & 15) &<< 48 | (base &>> 24 & 0xff) &<< 56
+    limit & 0xffff | (base & 0xff_ffff) &<< 16 | (0x80 | type) &<< 40 | (limit &>> 16 & 15) &<< 48
+      | (base &>> 24 & 0xff) &<< 56
   }
 
   func fill(tss: MachineFrame) {
@@ -123,10 +128,11 @@ public struct CPUArea: BitwiseCopyable {
       InterruptTable.load()
       // SAFETY: 1. Static tables with an entry for every CPU; the number was checked when the area was made.
       let stub = unsafe martlet_syscall_stubs_address().load(fromByteOffset: number &* 8, as: UInt64.self)
+      let compatStub = unsafe martlet_compat_stubs_address().load(fromByteOffset: number &* 8, as: UInt64.self)
       unsafe martlet_syscall_slots_address().storeBytes(of: stackTop, toByteOffset: number &* 16 &+ 8, as: UInt64.self)
       martlet_wrmsr(0xc000_0081, UInt64(MARTLET_GUEST_CS32) &<< 48 | UInt64(MARTLET_CS) &<< 32)
       martlet_wrmsr(0xc000_0082, stub)
-      martlet_wrmsr(0xc000_0083, stub)
+      martlet_wrmsr(0xc000_0083, compatStub)
       // Cleared on entry: TF, IF, DF, IOPL, NT, RF, VM, AC.
       martlet_wrmsr(0xc000_0084, 0x7_7700)
     }

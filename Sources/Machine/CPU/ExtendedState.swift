@@ -37,10 +37,12 @@ public struct ExtendedStateArea: BitwiseCopyable {
   public func restore() {
     let good =
       CPUFeatures.current.xsave
-      ? martlet_xrstor(PhysicalWindow.linear(frame), CPUFeatures.current.xcr0) : martlet_fxrstor(PhysicalWindow.linear(frame))
+      ? martlet_xrstor(PhysicalWindow.linear(frame), CPUFeatures.current.xcr0)
+      : martlet_fxrstor(PhysicalWindow.linear(frame))
     if !good {
       let fresh = ExtendedStateArea(frame: frame)
-      _ = CPUFeatures.current.xsave
+      _ =
+        CPUFeatures.current.xsave
         ? martlet_xrstor(PhysicalWindow.linear(fresh.frame), CPUFeatures.current.xcr0)
         : martlet_fxrstor(PhysicalWindow.linear(fresh.frame))
     }

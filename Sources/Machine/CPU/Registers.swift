@@ -30,13 +30,22 @@ extension martlet_frame {
 /// Control and debug registers, segment registers and bases, and model-specific registers.
 public enum Registers {
   /// CR0.
-  @inlinable public static var cr0: UInt64 { get { martlet_read_cr0() } set { martlet_write_cr0(newValue) } }
+  @inlinable public static var cr0: UInt64 {
+    get { martlet_read_cr0() }
+    set { martlet_write_cr0(newValue) }
+  }
   /// CR2: the address of the last page fault.
-  @inlinable public static var cr2: UInt64 { get { martlet_read_cr2() } set { martlet_write_cr2(newValue) } }
+  @inlinable public static var cr2: UInt64 {
+    get { martlet_read_cr2() }
+    set { martlet_write_cr2(newValue) }
+  }
   /// CR3.
-  @inlinable public static var cr3: UInt64 { get { martlet_read_cr3() } }
+  @inlinable public static var cr3: UInt64 { martlet_read_cr3() }
   /// CR4.
-  @inlinable public static var cr4: UInt64 { get { martlet_read_cr4() } set { martlet_write_cr4(newValue) } }
+  @inlinable public static var cr4: UInt64 {
+    get { martlet_read_cr4() }
+    set { martlet_write_cr4(newValue) }
+  }
 
   /// Makes `frame` the top-level page table of this CPU. Flushes what is not global.
   @inlinable public static func setPageTable(_ frame: MachineFrame) { martlet_write_cr3(frame.physical) }
@@ -124,7 +133,9 @@ public enum Registers {
   public static func setXCR0(_ value: UInt64) -> Bool { martlet_xsetbv(0, value) }
 
   /// The CPUID leaf as the hardware has it.
-  @inlinable public static func cpuid(_ leaf: UInt32, _ subleaf: UInt32 = 0) -> (eax: UInt32, ebx: UInt32, ecx: UInt32, edx: UInt32) {
+  @inlinable public static func cpuid(_ leaf: UInt32, _ subleaf: UInt32 = 0) -> (
+    eax: UInt32, ebx: UInt32, ecx: UInt32, edx: UInt32
+  ) {
     let r = martlet_cpuid(leaf, subleaf)
     return (r.eax, r.ebx, r.ecx, r.edx)
   }

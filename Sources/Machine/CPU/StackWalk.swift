@@ -73,7 +73,8 @@ public struct StackWalk {
     private mutating func followTrap() {
       let place = pointer &+ 24
       pointer = 0
-      guard StackWalk.isOnStack(place), StackWalk.isOnStack(place &+ UInt64(MemoryLayout<martlet_frame>.size) &- 16) else { return }
+      guard StackWalk.isOnStack(place), StackWalk.isOnStack(place &+ UInt64(MemoryLayout<martlet_frame>.size) &- 16)
+      else { return }
       // SAFETY: 1. Mapped, by the checks; plain words whatever they are.
       let frame = unsafe Ref<TrapFrame>(identity: place)[]
       guard frame.cs & 0xffff == UInt64(MARTLET_CS), frame.rip >= HypervisorSpace.image else { return }

@@ -5,7 +5,7 @@ import CMachine
 #if !os(Linux)
   /// Bringing CPUs up.
   public enum Startup {
-    /// Sets the control registers as the hypervisor runs with: write protection on, no global pages, SMEP, SMAP and UMIP where
+    /// Sets the control registers as the hypervisor runs with: write protection on, no global pages, SMEP and SMAP where
     /// the CPU has them and the command line allows, FPU ready, XSAVE on.
     public static func configureCPU(smep: Bool, smap: Bool) {
       let f = CPUFeatures.current
@@ -48,7 +48,8 @@ import CMachine
     }
 
     /// What the next CPU to start picks up: page tables and stack.
-    public static func prepare<Record: PerCPURecord & ~Copyable>(root: MachineFrame, area: CPUArea, record: Ref<Record>) {
+    public static func prepare<Record: PerCPURecord & ~Copyable>(root: MachineFrame, area: CPUArea, record: Ref<Record>)
+    {
       area.bind(record: record)
       martlet_ap_cr3 = root.physical
       // Below the place of a guest's frame.

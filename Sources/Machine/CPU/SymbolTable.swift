@@ -14,7 +14,11 @@ public enum SymbolTable {
       var high = count
       while low < high {
         let middle = (low &+ high) / 2
-        if unsafe base.load(fromByteOffset: 8 &+ middle &* 16, as: UInt64.self) <= address { low = middle &+ 1 } else { high = middle }
+        if unsafe base.load(fromByteOffset: 8 &+ middle &* 16, as: UInt64.self) <= address {
+          low = middle &+ 1
+        } else {
+          high = middle
+        }
       }
       guard low > 0 else { return }
       let start = unsafe base.load(fromByteOffset: 8 &+ (low &- 1) &* 16, as: UInt64.self)

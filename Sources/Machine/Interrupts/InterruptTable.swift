@@ -21,7 +21,8 @@ public enum InterruptTable {
           }
         let level: UInt64 = vector == 3 || vector == 4 || vector == 0x80 ? 3 : 0
         let low =
-          entry & 0xffff | UInt64(MARTLET_CS) &<< 16 | stack &<< 32 | (0x8e | level &<< 5) &<< 40 | (entry &>> 16 & 0xffff) &<< 48
+          entry & 0xffff | UInt64(MARTLET_CS) &<< 16 | stack &<< 32 | (0x8e | level &<< 5) &<< 40
+          | (entry &>> 16 & 0xffff) &<< 48
         // SAFETY: as above.
         unsafe martlet_idt_address().storeBytes(of: low, toByteOffset: vector &* 16, as: UInt64.self)
         unsafe martlet_idt_address().storeBytes(of: entry &>> 32, toByteOffset: vector &* 16 &+ 8, as: UInt64.self)

@@ -12,7 +12,8 @@ public struct AtomicTable: @unchecked Sendable {
 
   /// The table in `frames` frames from `first` on, which must belong to the hypervisor and hold nothing else; zeroes it.
   public init(first: MachineFrame, frames: UInt64) {
-    precondition(frames > 0 && frames <= PhysicalWindow.frameCount && first.number <= PhysicalWindow.frameCount &- frames)
+    precondition(
+      frames > 0 && frames <= PhysicalWindow.frameCount && first.number <= PhysicalWindow.frameCount &- frames)
     // SAFETY: 1. In the window, checked; 2. handed over to this table for good.
     unsafe base = UnsafeMutablePointer(bitPattern: UInt(PhysicalWindow.linear(first))).unsafelyUnwrapped
     count = Int(frames &* 512)

@@ -21,7 +21,9 @@ public enum GuestMemory {
   }
 
   /// Reads one value.
-  @inlinable public static func read<T: BitwiseCopyable>(_ from: LinearAddress, as: T.Type, initial: T) throws(GuestFault) -> T {
+  @inlinable public static func read<T: BitwiseCopyable>(_ from: LinearAddress, as: T.Type, initial: T)
+    throws(GuestFault) -> T
+  {
     guard allows(from, bytes: MemoryLayout<T>.size) else { throw GuestFault() }
     var value = initial
     // SAFETY: 1. Our side is the local `value`, exactly as long; 2. T is plain bytes, all patterns of which are values

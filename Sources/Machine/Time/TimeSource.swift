@@ -178,7 +178,9 @@ public enum RealTimeClock {
     let (second, minute, hour) = (number(0), number(2), number(4))
     let (day, month) = (number(7), number(8))
     let year = number(9) &+ 2000
-    guard second < 60, minute < 60, hour < 24, day >= 1, day <= 31, month >= 1, month <= 12, year < 2100 else { return 0 }
+    guard second < 60, minute < 60, hour < 24, day >= 1, day <= 31, month >= 1, month <= 12, year < 2100 else {
+      return 0
+    }
     // Days since 1970 by the civil calendar, with years that begin in March.
     let shifted = month <= 2 ? year &- 1 : year
     let march = (month &+ 9) % 12

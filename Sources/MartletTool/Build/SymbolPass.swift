@@ -20,7 +20,8 @@ enum SymbolPass {
     try? FileManager.default.removeItem(atPath: elf)
     elf = try MetalBuild.link(.hypervisor, symbolTable: table)
     guard try self.symbols(of: elf) == symbols else {
-      throw ToolError.failed("the symbol table has moved functions of the image: does something stand before .text in link.ld?")
+      throw ToolError.failed(
+        "the symbol table has moved functions of the image: does something stand before .text in link.ld?")
     }
     return elf
   }
@@ -31,7 +32,9 @@ enum SymbolPass {
 
   /// Whether an image was linked before the table was made, because a build was broken off in between.
   private static func isOlder(_ elf: String) -> Bool {
-    func date(_ path: String) -> Date? { (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date }
+    func date(_ path: String) -> Date? {
+      (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+    }
     guard let linked = date(elf), let made = date(table) else { return true }
     return linked < made
   }
@@ -56,7 +59,9 @@ enum SymbolPass {
     try Places.write(Data((listing + "\n").utf8), to: file)
     let tool = try MetalBuild.tool("swift-demangle")
     let text = try Shell.run(["sh", "-c", "exec \"$1\" --simplified --compact <\"$2\"", "sh", tool, file])
-    let names = text.split(separator: "\n", omittingEmptySubsequences: true).map { SymbolTableMaker.shortened(String($0)) }
+    let names = text.split(separator: "\n", omittingEmptySubsequences: true).map {
+      SymbolTableMaker.shortened(String($0))
+    }
     guard names.count == count else { throw ToolError.failed("\(tool) gave \(names.count) names for \(count) symbols") }
     return names
   }

@@ -25,7 +25,9 @@ enum SymbolTableMaker {
       guard words.count == 3, let address = UInt64(words[0], radix: 16), "tTwW".contains(words[1]) else { continue }
       let name = String(words[2])
       // The linker script's own marks stand at the end of the text.
-      guard address != 0, !name.hasPrefix(".L"), name != "martlet_text_end", name != "martlet_image_start" else { continue }
+      guard address != 0, !name.hasPrefix(".L"), name != "martlet_text_end", name != "martlet_image_start" else {
+        continue
+      }
       let rank = words[1] == "T" ? 0 : words[1] == "t" ? 2 : 1
       if let old = best[address], (old.rank, old.name) <= (rank, name) { continue }
       best[address] = (rank, name)

@@ -8,7 +8,8 @@ import Foundation
 enum Accelerator {
   /// What "auto" means here.
   static func best(
-    cpuInformation: String = String(decoding: FileManager.default.contents(atPath: "/proc/cpuinfo") ?? Data(), as: UTF8.self),
+    cpuInformation: String = String(
+      decoding: FileManager.default.contents(atPath: "/proc/cpuinfo") ?? Data(), as: UTF8.self),
     deviceIsWritable: Bool = unsafe access("/dev/kvm", R_OK | W_OK) == 0
   ) -> String {
     let flags = cpuInformation.split(separator: "\n").first { $0.hasPrefix("flags") } ?? ""

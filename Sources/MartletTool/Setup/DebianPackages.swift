@@ -49,7 +49,8 @@ enum DebianPackages {
 
   private static func install(_ packages: [String]) throws -> (status: Int32, text: String) {
     let command = [
-      "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends", "install",
+      "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300",
+      "--no-install-recommends", "install",
     ]
     return try Shell.result(asRoot(command + packages))
   }

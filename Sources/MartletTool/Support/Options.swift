@@ -105,7 +105,9 @@ struct OptionValues {
 func parseMebibytes(_ text: String) -> Int? {
   var digits = Substring(text)
   var scale = 1024
-  if let last = text.uppercased().last, let factor = ["K": 1, "M": 1024, "G": 1024 * 1024, "T": 1024 * 1024 * 1024][String(last)] {
+  if let last = text.uppercased().last,
+    let factor = ["K": 1, "M": 1024, "G": 1024 * 1024, "T": 1024 * 1024 * 1024][String(last)]
+  {
     scale = factor
     digits = digits.dropLast()
   }

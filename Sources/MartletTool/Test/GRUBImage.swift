@@ -22,7 +22,8 @@ enum GRUBImage {
     try Places.atomically(path) { draft in
       // Only what a BIOS machine needs to read a CD: the full set of modules takes GRUB a minute to make and to load.
       let words = [
-        "grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "--install-modules=normal iso9660 biosdisk multiboot multiboot2",
+        "grub-mkrescue", "-d", "/usr/lib/grub/i386-pc",
+        "--install-modules=normal iso9660 biosdisk multiboot multiboot2",
         "--fonts=", "--locales=", "--themes=", "-o", draft, tree,
       ]
       try Shell.run(words, advice: "install grub-common, grub-pc-bin, xorriso and mtools")
@@ -36,7 +37,8 @@ enum GRUBImage {
     var text = "set timeout=0\nset default=0\nmenuentry Martlet {\n"
     text += "  \(kernel) /boot/hypervisor placeholder \(options)\n"
     for (index, entry) in modules.enumerated() {
-      text += "  \(module) /boot/module\(index)\(entry.commandLine.isEmpty ? "" : " placeholder " + entry.commandLine)\n"
+      text +=
+        "  \(module) /boot/module\(index)\(entry.commandLine.isEmpty ? "" : " placeholder " + entry.commandLine)\n"
     }
     return text + "}\n"
   }

@@ -73,7 +73,9 @@ struct HostTestReport {
   private static func name(in text: Substring, before mark: String) -> String? {
     guard let end = text.range(of: mark) else { return nil }
     var name = text[..<end.lowerBound]
-    if let cases = name.range(of: " with ", options: .backwards), name.hasSuffix("test cases") || name.hasSuffix("test case") {
+    if let cases = name.range(of: " with ", options: .backwards),
+      name.hasSuffix("test cases") || name.hasSuffix("test case")
+    {
       name = name[..<cases.lowerBound]
     }
     return String(name)

@@ -158,7 +158,9 @@ final class MachineRun {
   private func finish(_ reason: String?) -> TestOutcome {
     var reason = reason
     let resets = String(decoding: FileManager.default.contents(atPath: resetLog) ?? Data(), as: UTF8.self)
-    if Self.hasTripleFault(resets), !expectation.mayTripleFault { reason = "triple fault" + (reason.map { "; " + $0 } ?? "") }
+    if Self.hasTripleFault(resets), !expectation.mayTripleFault {
+      reason = "triple fault" + (reason.map { "; " + $0 } ?? "")
+    }
     reason = reason ?? expectation.afterwards()
     let seconds = Date().timeIntervalSince(started)
     guard let reason else { return TestOutcome(name: name, failure: nil, seconds: seconds) }

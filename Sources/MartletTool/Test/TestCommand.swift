@@ -66,7 +66,9 @@ enum TestCommand {
     }
     var machines: [MachineRun] = []
     attempt("boots") { if !boots.isEmpty { machines += try BootRuns.prepare(boots, on: choice, patience: patience) } }
-    attempt("guests") { if !guests.isEmpty { machines += try GuestRuns.prepare(guests, on: choice, patience: patience) } }
+    attempt("guests") {
+      if !guests.isEmpty { machines += try GuestRuns.prepare(guests, on: choice, patience: patience) }
+    }
     MachinePool.run(machines, jobs: jobs) { tally.add($0) }
     return tally.conclude()
   }
