@@ -65,7 +65,7 @@ private func reports(_ line: String) -> [String] {
       ("sched=fifo", ["invalid sched=fifo"]), ("clocksource=moon", ["invalid clocksource=moon"]),
       ("maxcpus=0", ["invalid maxcpus=0"]), ("maxcpus=x", ["invalid maxcpus=x"]),
       ("maxcpus=-1", ["invalid maxcpus=-1"]),
-      ("dom0=pvh", ["invalid pvh"]), ("dom0=pv,verbose", []), ("dom0=shadow=0", []),
+      ("dom0=pvh", ["invalid pvh"]), ("dom0=pv,verbose", ["withoutEffect dom0=pv,verbose"]), ("dom0=shadow=0", []),
       ("dom0=shadow", ["invalid shadow"]),
       ("dom0=cpuid-faulting=0", ["withoutEffect cpuid-faulting=0"]), ("reboot=zap", ["invalid reboot=zap"]),
       ("reboot=efi", ["withoutEffect efi"]), ("conswitch=A", ["invalid conswitch=A"]), ("tsc=odd", ["invalid tsc=odd"]),
