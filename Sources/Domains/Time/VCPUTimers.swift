@@ -1,56 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vCPU's timers: one-shot, periodic, and the end of a poll. All of them together need one place in a CPU's timer queue: that of
-// whichever comes first.
+// A vCPU's timers: one-shot, periodic, the end of a poll, the domain's watchdogs. All of them together need one place in a CPU's
+// timer queue: that of whichever comes first.
+//
+// Other vCPUs of the domain change them too (VCPUOP_stop_periodic_timer, watchdogs), and they may fire on a CPU that the vCPU
+// has left. So the deadlines have a lock, and a vCPU enters a queue only under it: it is never in two. (A queue may drop it
+// under its own lock alone, when it falls due.)
 import Machine
 import XenABI
 
-extension Ref where T == VCPU {
-  /// The earliest of the vCPU's deadlines.
-  var nextDeadline: UInt64 {
-    var next = self[].oneShot ?? UInt64.max
-    if self[].period != 0 { next = min(next, self[].nextPeriod) }
-    if let poll = self[].pollTimeout { next = min(next, poll) }
-    return min(next, self[].watchdogDeadline)
+/// When a vCPU wants to be told of the time, in system time.
+public struct VCPUTimers: ~Copyable {
+  /// When the one-shot timer fires; nil if it is not set.
+  public var oneShot: UInt64?
+  /// The period of the periodic timer in nanoseconds; zero if it is off.
+  public var period: UInt64 = 0
+  /// When the periodic timer fires next.
+  public var nextPeriod: UInt64 = 0
+  /// When a poll ends at the latest (`SCHEDOP_poll`); nil if never.
+  public var pollTimeout: UInt64?
+  /// On vCPU 0: when the first of the domain's watchdogs runs out.
+  public var watchdog = UInt64.max
+  /// The CPU whose timer queue it is in, if it is in one.
+  var cpu = 0
+
+  /// No timer set.
+  public init() {}
+
+  /// The earliest of the deadlines.
+  var next: UInt64 {
+    var next = oneShot ?? UInt64.max
+    if period != 0 { next = min(next, nextPeriod) }
+    if let pollTimeout { next = min(next, pollTimeout) }
+    return min(next, watchdog)
   }
 
-  /// Has the timer follow the deadlines as they are now. The caller has just changed one of them, on the CPU that runs the vCPU
-  /// or with the vCPU held.
-  public func updateTimer() {
-    let here = Ref<PhysicalCPU>.current
-    let owner = self[].timerCPU
-    if owner != here[].number, let other = Ref<Hypervisor>.shared[].cpus[owner] {
-      other[].timers.withLock { $0.set(self, deadline: UInt64.max) }
+  /// What has come due.
+  struct Due {
+    var tick = false
+    var poll = false
+    var watchdog = false
+  }
+
+  /// Takes what is due at `now`; the periodic timer goes on. Ticks that were missed are not made up for.
+  mutating func takeDue(now: UInt64) -> Due {
+    var due = Due()
+    if let time = oneShot, time <= now {
+      oneShot = nil
+      due.tick = true
     }
-    let deadline = nextDeadline
-    here[].timers.withLock { queue in
-      self[].timerCPU = here[].number
-      queue.set(self, deadline: deadline)
+    if period != 0, nextPeriod <= now {
+      due.tick = true
+      let missed = (now &- nextPeriod) / period &+ 1
+      nextPeriod = nextPeriod &+ missed &* period
+    }
+    if let time = pollTimeout, time <= now {
+      pollTimeout = nil
+      due.poll = true
+    }
+    if watchdog <= now {
+      watchdog = UInt64.max
+      due.watchdog = true
+    }
+    return due
+  }
+}
+
+extension Ref where T == VCPU {
+  /// Changes the vCPU's deadlines, from any CPU, and has the timer follow. It is this CPU's timer from now on.
+  public func changeTimers(_ change: (inout VCPUTimers) -> Void) {
+    let here = Ref<PhysicalCPU>.current
+    self[].timers.withLock { timers in
+      change(&timers)
+      enqueue(&timers, here)
     }
     Timers.program(here)
   }
 
-  /// The timer has fired: tells the guest, wakes a poll, and sets the next deadline.
-  func timerFired(now: UInt64) {
-    var isDue = false
-    if let time = self[].oneShot, time <= now {
-      self[].oneShot = nil
-      isDue = true
+  /// Puts the vCPU's earliest deadline into this CPU's queue. Under the lock of its timers.
+  private func enqueue(_ timers: inout VCPUTimers, _ here: Ref<PhysicalCPU>) {
+    if timers.cpu != here[].number, let other = Ref<Hypervisor>.shared[].cpus[timers.cpu] {
+      other[].timers.withLock { $0.set(self, deadline: UInt64.max) }
     }
-    if self[].period != 0, self[].nextPeriod <= now {
-      isDue = true
-      // Ticks that were missed are not made up for.
-      let missed = (now &- self[].nextPeriod) / self[].period &+ 1
-      self[].nextPeriod = self[].nextPeriod &+ missed &* self[].period
+    timers.cpu = here[].number
+    let deadline = timers.next
+    here[].timers.withLock { $0.set(self, deadline: deadline) }
+  }
+
+  /// The timer has fired on this CPU: sets the next deadline, tells the guest, wakes a poll, looks at the watchdogs.
+  func timerFired(now: UInt64, _ here: Ref<PhysicalCPU>) {
+    let due = self[].timers.withLock { timers in
+      let due = timers.takeDue(now: now)
+      enqueue(&timers, here)
+      return due
     }
-    if isDue { Events.raise(virq: VirtualInterrupt.timer, vcpu: self) }
-    if let time = self[].pollTimeout, time <= now {
-      self[].pollTimeout = nil
-      if self[].isPolling.load() != 0 { endPolling() }
-    }
-    if self[].watchdogDeadline <= now {
-      self[].watchdogDeadline = UInt64.max
-      Watchdogs.check(self[].domain, now: now)
-    }
+    if due.tick { Events.raise(virq: VirtualInterrupt.timer, vcpu: self) }
+    if due.poll && self[].isPolling.load() != 0 { endPolling() }
+    if due.watchdog { Watchdogs.check(self[].domain, now: now) }
   }
 }
 
@@ -60,9 +105,7 @@ public enum Timers {
   static func run(_ cpu: Ref<PhysicalCPU>, now: UInt64) {
     // As many as there are vCPUs at most: each sets its next deadline in the future.
     while let vcpu = cpu[].timers.withLock({ $0.takeDue(now: now) }) {
-      vcpu.timerFired(now: now)
-      let next = vcpu.nextDeadline
-      if next != UInt64.max { cpu[].timers.withLock { $0.set(vcpu, deadline: next) } }
+      vcpu.timerFired(now: now, cpu)
     }
   }
 

@@ -9,8 +9,7 @@ public enum Watchdogs {
   public static func update(_ domain: Ref<Domain>) {
     guard let vcpu = domain[].vcpu(index: 0) else { return }
     let first = domain[].life.withLock { min($0.watchdogs[0], $0.watchdogs[1]) }
-    vcpu[].watchdogDeadline = first
-    vcpu.updateTimer()
+    vcpu.changeTimers { $0.watchdog = first }
   }
 
   /// Ends the domain if one of its watchdogs has run out.

@@ -112,20 +112,9 @@ public struct VCPU: ~Copyable {
 
   // ---- Time ----
 
-  /// When its one-shot timer fires, in system time; nil if it is not set.
-  public var oneShot: UInt64? = nil
-  /// The period of its periodic timer in nanoseconds, and when it fires next; zero if it is off.
-  public var period: UInt64 = 0
-  /// When the periodic timer fires next.
-  public var nextPeriod: UInt64 = 0
-  /// When a poll ends at the latest (`SCHEDOP_poll`); nil if never.
-  public var pollTimeout: UInt64? = nil
-  /// On vCPU 0: when the first of the domain's watchdogs runs out.
-  public var watchdogDeadline = UInt64.max
-  /// Where the timer of these deadlines is: the CPU whose timer queue holds it, and its place there; -1 if nowhere. Under that
-  /// queue's lock.
-  public var timerCPU = 0
-  /// Its place in that queue; -1 if nowhere.
+  /// Its deadlines.
+  public var timers = Lock<VCPUTimers>(.vcpuTimers, VCPUTimers())
+  /// Its place in the timer queue that it is in; -1 if in none. Under that queue's lock (see Time/VCPUTimers.swift).
   public var timerPlace = -1
   /// What to wait for while polling (`SCHEDOP_poll`): whether it polls.
   public var isPolling = AtomicWord(0)

@@ -30,13 +30,11 @@ extension Hypercall {
       other[].runstateArea = area
     case 6: try setPeriodic(other)
     case 7:
-      other[].period = 0
-      other.updateTimer()
+      other.changeTimers { $0.period = 0 }
     case 8: try setSingleShot(other)
     case 9:
       guard other == vcpu else { throw .invalid }
-      other[].oneShot = nil
-      other.updateTimer()
+      other.changeTimers { $0.oneShot = nil }
     case 10: try registerInfo(other)
     case 11:
       other[].pending.fetchOr(VCPUPending.nmi)
@@ -61,9 +59,11 @@ extension Hypercall {
     guard other == vcpu else { throw .invalid }
     // Less than a millisecond is refused; a period of ages would overflow the clock.
     guard period >= 1_000_000, period <= UInt64(Int64.max) else { throw .invalid }
-    other[].period = period
-    other[].nextPeriod = Hypervisor.now &+ period
-    other.updateTimer()
+    let first = Hypervisor.now &+ period
+    other.changeTimers {
+      $0.period = period
+      $0.nextPeriod = first
+    }
   }
 
   private func setSingleShot(_ other: Ref<VCPU>) throws(XenError) {
@@ -72,8 +72,8 @@ extension Hypercall {
     words = try GuestMemory.fetch(address(2), initial: words)
     // VCPU_SSHOTTMR_future: a time that is past is an error instead of a timer that fires at once.
     if words[1] & 1 != 0 && words[0] < Hypervisor.now { throw .timeExpired }
-    other[].oneShot = words[0]
-    other.updateTimer()
+    let time = words[0]
+    other.changeTimers { $0.oneShot = time }
   }
 
   /// VCPUOP_register_vcpu_info: a frame and an offset in it (struct vcpu_register_vcpu_info). Once for each vCPU.

@@ -82,8 +82,7 @@ extension Hypercall {
       vcpu.endPolling()
       return .success
     }
-    vcpu[].pollTimeout = timeout == 0 ? nil : timeout
-    vcpu.updateTimer()
+    vcpu.changeTimers { $0.pollTimeout = timeout == 0 ? nil : timeout }
     Scheduler.settle(vcpu)
     return .success
   }

@@ -7,8 +7,8 @@ import XenABI
 extension Hypercall {
   /// `set_timer_op`: when to raise VIRQ_TIMER, in system time; zero for never.
   func setTimerOp() throws(XenError) -> HypercallOutcome {
-    vcpu[].oneShot = arguments[0] == 0 ? nil : arguments[0]
-    vcpu.updateTimer()
+    let time = arguments[0]
+    vcpu.changeTimers { $0.oneShot = time == 0 ? nil : time }
     return .success
   }
 }

@@ -22,18 +22,20 @@ public enum LockRank: UInt8, Comparable {
   case interrupts = 60
   /// One CPU's run queue.
   case runQueue = 70
+  /// One vCPU's timers: its deadlines, and in which CPU's queue it stands.
+  case vcpuTimers = 80
   /// One CPU's timers.
-  case timers = 80
+  case timers = 90
   /// One domain's list of frames, and its frame counts.
-  case domainFrames = 90
+  case domainFrames = 100
   /// The frame allocator.
-  case frameAllocator = 100
+  case frameAllocator = 110
   /// One domain's queues of events (FIFO delivery): innermost, as events are sent from anywhere.
-  case eventQueue = 110
+  case eventQueue = 120
   /// Console input and output, taken anywhere.
-  case console = 120
+  case console = 130
   /// Device accesses of two steps: the PCI configuration ports, the window onto device pages. Innermost.
-  case deviceAccess = 130
+  case deviceAccess = 140
 
   /// By place in the order.
   @inlinable public static func < (a: LockRank, b: LockRank) -> Bool { a.rawValue < b.rawValue }
