@@ -30,6 +30,22 @@ public struct Hypervisor: ~Copyable, Anchored {
   /// The time of day at system time zero, in nanoseconds since 1970.
   public var wallClockBase = AtomicWord(0)
 
+  /// Which domain numbers are taken. Its lock is the one under which domains are listed.
+  public var numbers = Lock<DomainNumbers>(.domainTable, DomainNumbers())
+  /// How many grace periods have begun (Domain/Destruction/GracePeriod.swift).
+  var gracePeriods = AtomicWord(0)
+  /// Domains whose end waits for others.
+  var ended = Lock<EndedDomains>(.domainTable, EndedDomains())
+  /// Not zero while a CPU looks after those.
+  var reaperAtWork = AtomicWord(0)
+  /// Free records.
+  var records = Lock<RecordPool>(.domainTable, RecordPool())
+
+  /// Whether the end of some domain waits; read without a lock.
+  var reaperHasWork: Bool { mutating get { endedCount.load() != 0 } }
+  /// How many domains' ends wait. Changes under the lock of `ended`.
+  var endedCount = AtomicWord(0)
+
   /// The record, once boot has made what it holds.
   public init(
     clock: SystemClock, tables: consuming HypervisorPageTables, machineToPhysical: MachineToPhysical,

@@ -88,6 +88,18 @@ public enum Scheduler {
     if outcome != .none { demandDecision(cpu) }
   }
 
+  /// Takes a vCPU that is held for good out of its run queue. False while a CPU has not yet put its state away.
+  static func withdraw(_ vcpu: Ref<VCPU>) -> Bool {
+    let number = Int(vcpu[].entity.cpu)
+    guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return true }
+    return cpu[].queue.withLock { queue in
+      guard Int(vcpu[].entity.cpu) == number else { return false }
+      guard vcpu[].entity.isAdmitted else { return true }
+      var store = VCPUStore()
+      return queue.withdraw(vcpu[].index, in: &store, now: Hypervisor.now)
+    }
+  }
+
   /// Ties a vCPU to one CPU, or (nil) lets it go anywhere again.
   public static func pin(_ vcpu: Ref<VCPU>, to cpu: Int?) {
     let number = Int(vcpu[].entity.cpu)
@@ -118,6 +130,7 @@ public enum Scheduler {
   /// Chooses who runs on this CPU and switches to them; waits, with interrupts let in, while there is nobody.
   static func decide(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     while true {
+      Reaper.attendIfNeeded()
       let now = Hypervisor.now
       let decision = cpu[].queue.withLock { queue in
         var store = VCPUStore()
@@ -126,6 +139,8 @@ public enum Scheduler {
       if let displaced = decision.displaced, let vcpu = Ref<Hypervisor>.shared[].vcpus.find(displaced) {
         leave(cpu, frame)
         admit(vcpu)
+        // Whoever changed its holds on the way has found no queue to tell.
+        settle(vcpu)
       }
       var next = decision.next
       if next == nil, steal(cpu, now: now) { continue }

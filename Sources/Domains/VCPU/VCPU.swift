@@ -19,6 +19,11 @@ public struct VCPU: ~Copyable {
   public let extendedState: ExtendedStateArea
   /// A frame of trap handlers: 256 pairs of words, address, then selector in bits 31-16 and flags in bits 7-0.
   public let trapTable: MachineFrame
+  /// The frame of the hypervisor's own that its `vcpu_info` is in until the guest names one; only for vCPUs beyond those of
+  /// the shared page.
+  var hiddenInfo: MachineFrame? = nil
+  /// The next free record, while this one is free: under the lock of the pool.
+  var nextFree: Ref<VCPU>? = nil
 
   // ---- Atomic: other CPUs set these ----
 
@@ -142,6 +147,8 @@ public enum VCPUHold {
   public static let blocked: UInt64 = 2
   /// Its domain is paused, has shut down, or is dying.
   public static let paused: UInt64 = 4
+  /// Its domain is being destroyed: it never runs again.
+  public static let dying: UInt64 = 1 &<< 8
 }
 
 /// Bits of `VCPU.pending`.
