@@ -83,9 +83,8 @@ extension Events {
       endQueues(domain, &bindings)
       if let frame = bindings.pirqPorts { ledger[].freeOwn(frame) }
       bindings.pirqPorts = nil
-      ledger[].freeOwn(bindings.table)
-      domain[].events.ports.destroy()
     }
+    domain[].events.discard()
   }
 
   /// What is left of a reset (EVTCHNOP_reset) once all ports are closed: a domain that resets itself is back at two-level

@@ -34,6 +34,21 @@ extension Ref where T == Domain {
   }
 }
 
+extension Ref where T == Domain {
+  /// Gives back all of a domain that could not be made: nobody has found it yet, and it owns nothing.
+  func discard() {
+    Events.beginDestruction(self)
+    _ = self[].grants.withLock { $0.endSharing(atMost: Int.max) }
+    for index in 0..<self[].maximumVCPUs {
+      guard let vcpu = self[].vcpu(index: index) else { continue }
+      // It has never run, so it is nobody's current one.
+      let isOut = Scheduler.withdraw(vcpu)
+      precondition(isOut, "a vCPU of a domain in the making runs")
+    }
+    while !freeSomeRecords() {}
+  }
+}
+
 extension Domain {
   /// Takes a vCPU's record out of the domain, which nobody can find any more.
   mutating func forgetVCPU(index: Int) { vcpus[index] = nil }

@@ -44,11 +44,9 @@ enum Reaper {
     attend()
   }
 
-  /// Tells Domain 0 that domains have changed (VIRQ_DOM_EXC): xenstored looks at all of them then.
+  /// Tells the toolstack that domains have changed (VIRQ_DOM_EXC): xenstored looks at all of them then.
   private static func notify() {
-    if let control = Hypervisor.domain(DomainID(0)) {
-      Events.raiseGlobal(virq: VirtualInterrupt.domainException, domain: control)
-    }
+    MachineInterrupts.raise(VirtualInterrupt.domainException)
   }
 
   /// Looks at the domains that have ended, if something has happened that one of them may have waited for.
@@ -90,6 +88,7 @@ enum Reaper {
     switch domain[].destruction.stage {
     case .ended:
       guard isUnused(domain) else { return false }
+      MachineInterrupts.forget(domain)
       DomainNumbers.unlist(id)
       domain[].destruction.period = GracePeriod.begin()
       domain[].destruction.stageNumber.store(DestructionStage.retired.rawValue)

@@ -31,8 +31,14 @@ extension RecordPool {
     return order
   }
 
-  /// A record for a new domain. Nil without memory.
-  static func makeDomain(_ value: consuming Domain) -> Ref<Domain>? {
+  /// Where a new domain's record is to be.
+  enum DomainPlace {
+    case used(Ref<Domain>)
+    case fresh(MachineFrame)
+  }
+
+  /// A place for a new domain's record. Nil without memory.
+  static func takeDomain() -> DomainPlace? {
     let order = order(of: Ref<Domain>.framesNeeded)
     let free: Ref<Domain>? = shared[].withLock { pool in
       guard let record = pool.domains else { return nil }
@@ -40,12 +46,18 @@ extension RecordPool {
       pool.frames &-= 1 &<< UInt64(order)
       return record
     }
-    if let free {
-      free[] = value
-      return free
+    if let free { return .used(free) }
+    return ledger[].allocateOwn(order: order).map { .fresh($0) }
+  }
+
+  /// Makes the record of a new domain in its place.
+  static func fill(_ place: DomainPlace, _ value: consuming Domain) -> Ref<Domain> {
+    switch place {
+    case .used(let record):
+      record[] = value
+      return record
+    case .fresh(let frame): return Ref<Domain>.create(in: frame, value)
     }
-    guard let place = ledger[].allocateOwn(order: order) else { return nil }
-    return Ref<Domain>.create(in: place, value)
   }
 
   /// A record for a new vCPU, with a handle of its own for the scheduler: `make` gets the handle. Nil without memory.
