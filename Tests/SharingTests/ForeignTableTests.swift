@@ -24,7 +24,7 @@ import XenABI
   }
 
   @Test func `a foreign mapping holds what it maps, and only its controller may make one`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let other = SharingGuest(world, 2)
@@ -48,7 +48,7 @@ import XenABI
   }
 
   @Test func `a batch stops at the frame that cannot be mapped and says how far it came`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let good = [guest.frame(), guest.frame(), guest.frame()]
@@ -66,7 +66,7 @@ import XenABI
   }
 
   @Test func `a page table of the guest's can be read but not written by its controller`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       #expect(control.map(0, guest.root, of: 1) == code(.busy))
@@ -76,7 +76,7 @@ import XenABI
   }
 
   @Test func `the shared page and the grant table are mapped as the guest's frames`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       #expect(control.map(0, guest.domain[].sharedInfo, of: 1) == 0)
@@ -101,7 +101,7 @@ import XenABI
   }
 
   @Test func `pinning, changing and unpinning another domain's tables`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let stranger = SharingGuest(world, 2)
@@ -132,7 +132,7 @@ import XenABI
   }
 
   @Test func `the caller's own frames go into another's tables only by its own name`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let own = control.frame()
@@ -148,7 +148,7 @@ import XenABI
   }
 
   @Test func `device memory is mapped at the privilege of the domain whose frame it is said to be`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let device = MachineFrame(world.frames + 0x1000)
@@ -162,7 +162,7 @@ import XenABI
   }
 
   @Test func `the machine-to-physical entry is the owner's, or its controller's by the owner's name`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let frame = guest.frame()
@@ -175,7 +175,7 @@ import XenABI
   }
 
   @Test func `pages of another domain are cleared and copied; what is the caller's own CPU's is not`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let frame = guest.frame()
@@ -195,7 +195,7 @@ import XenABI
   }
 
   @Test func `a domain that is being destroyed gets no page tables and no entries`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let page = guest.frame()
@@ -210,7 +210,7 @@ import XenABI
   }
 
   @Test func `the tables of a domain are taken apart with its extents, to the end`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let page = guest.frame()

@@ -12,7 +12,7 @@ import XenABI
 
 @Suite struct MemoryControlTests {
   @Test func `max_mem is in KiB and binds populate, also below what is owned`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       func limit(_ kib: UInt64) -> Int64 { control.domctl(XEN_DOMCTL_max_mem, 1) { control.set64($0, kib) } }
@@ -32,7 +32,7 @@ import XenABI
   }
 
   @Test func `only a privileged domain, by the right version, on a domain that exists`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       #expect(guest.domctl(XEN_DOMCTL_max_mem, 1) == code(.notPermitted))
@@ -42,7 +42,7 @@ import XenABI
   }
 
   @Test func `getpageframeinfo3 tells tables from data, and what is not the domain's`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let page = guest.frame()
@@ -71,7 +71,7 @@ import XenABI
   }
 
   @Test func `there are no shadow tables to be turned on`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       func ask(_ operation: Int32, _ domain: UInt16 = 1) -> Int64 {
@@ -92,7 +92,7 @@ import XenABI
   }
 
   @Test func `a virtual NUMA topology is refused`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       func ask(nodes: UInt32, vcpus: UInt32) -> Int64 {
@@ -109,7 +109,7 @@ import XenABI
   }
 
   @Test func `device frames can be given, mapped, and taken away`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       let first = world.frames + 0x1000
@@ -142,7 +142,7 @@ import XenABI
   }
 
   @Test func `ports can be given but not those of others`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       func give(_ first: UInt32, _ count: UInt32, _ allow: UInt32 = 1) -> Int64 {
@@ -172,7 +172,7 @@ import XenABI
   }
 
   @Test func `an interrupt can be bound by who has been given it`() {
-    World.run { world in
+    SharingWorld.run { world in
       let control = SharingGuest(world, 0, isPrivileged: true)
       let guest = SharingGuest(world, 1)
       func give(_ pirq: UInt32, _ allow: UInt32 = 1) -> Int64 {
