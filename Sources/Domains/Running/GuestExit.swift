@@ -45,7 +45,7 @@ public enum GuestExit {
   /// domain.
   static func workWhileIdle(_ cpu: Ref<PhysicalCPU>) {
     let work = cpu[].work.exchange(0)
-    if work & CPUWork.grace != 0 { pause(cpu) }
+    if work & CPUWork.grace != 0 { GracePeriod.pause(cpu) }
     if work & CPUWork.timers != 0 {
       cpu[].timerDeadline = UInt64.max
       Timers.run(cpu, now: Hypervisor.now)
@@ -58,7 +58,7 @@ public enum GuestExit {
   @inline(never)
   private static func doWork(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     let work = cpu[].work.exchange(0)
-    if work & CPUWork.grace != 0 { pause(cpu) }
+    if work & CPUWork.grace != 0 { GracePeriod.pause(cpu) }
     if work & CPUWork.timers != 0 {
       cpu[].timerDeadline = UInt64.max
       Timers.run(cpu, now: Hypervisor.now)
@@ -74,12 +74,6 @@ public enum GuestExit {
         cpu[].work.fetchOr(CPUWork.teardown)
       }
     }
-  }
-
-  /// R1: what this CPU has found before, it has forgotten. Somebody's end may have waited for that.
-  private static func pause(_ cpu: Ref<PhysicalCPU>) {
-    GracePeriod.pause(cpu)
-    Reaper.attendAfterPause()
   }
 
   /// Rule T1: the running domain's dead page tables are taken apart before its guest goes on, a stretch at a time.

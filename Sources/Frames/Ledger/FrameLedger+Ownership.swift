@@ -90,6 +90,7 @@ extension FrameLedger {
     for index in 0..<UInt64(1) &<< UInt64(order) {
       words.store(countIndex(first + index), FrameLedger.dirty)
       words.store(typeIndex(first + index), 0)
+      words.store(ownerIndex(first + index), FrameAllocator.inside)
     }
     withAllocator { allocator, ledger in allocator.free(ledger, first, order: order) }
   }

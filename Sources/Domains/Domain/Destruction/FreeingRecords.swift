@@ -26,6 +26,7 @@ extension Ref where T == Domain {
       vcpu.freeRecord()
     }
     let id = self[].id
+    MachineInterrupts.forget(self)
     ledger[].endSharing(self[].sharedInfo)
     ledger[].accounts.reset(id)
     RecordPool.free(self)

@@ -40,10 +40,11 @@ public enum GracePeriod {
     return true
   }
 
-  /// This CPU pauses: whatever it has found before, it has forgotten. Only the exit to a guest and the idle loop may say so.
+  /// This CPU pauses: whatever it has found before, it has forgotten. Somebody's end may have waited for that. Only the exit to a guest and the idle loop may say so.
   public static func pause(_ cpu: Ref<PhysicalCPU>) {
     assert(LockOrder.isClear, "R1: a CPU pauses with a lock held")
     assert(cpu[].number == CPUs.current, "R1: a CPU pauses for another one")
     cpu[].lastPause.store(Ref<Hypervisor>.shared[].gracePeriods.load())
+    Reaper.attendAfterPause()
   }
 }

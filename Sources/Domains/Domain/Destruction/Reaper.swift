@@ -88,7 +88,6 @@ enum Reaper {
     switch domain[].destruction.stage {
     case .ended:
       guard isUnused(domain) else { return false }
-      MachineInterrupts.forget(domain)
       DomainNumbers.unlist(id)
       domain[].destruction.period = GracePeriod.begin()
       domain[].destruction.stageNumber.store(DestructionStage.retired.rawValue)
