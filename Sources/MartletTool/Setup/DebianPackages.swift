@@ -14,6 +14,8 @@ enum Need {
   case bootableISO
   /// Static C programs inside the initramfs.
   case staticPrograms
+  /// The initramfs Domain 0 with Xen's tools: index files for its kernel modules, its libraries' names, its compression.
+  case toolsInitramfs
   /// Compressors that the decompressors' host tests take their files from.
   case compressors
 
@@ -23,6 +25,7 @@ enum Need {
     case .headers: return ["libxen-dev"]
     case .bootableISO: return ["grub-common", "grub-pc-bin", "xorriso", "mtools"]
     case .staticPrograms: return ["gcc", "libc6-dev"]
+    case .toolsInitramfs: return ["kmod", "binutils", "lz4"]
     case .compressors: return ["xz-utils", "zstd", "lz4", "gzip"]
     }
   }
