@@ -27,7 +27,8 @@ var targets: [Target] = [
   .target(name: "Frames", dependencies: ["XenABI", "Machine"], swiftSettings: safe),
   .target(
     name: "Domains", dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions"], swiftSettings: safe),
-  .target(name: "Hypercalls", dependencies: ["XenABI", "Machine", "Frames", "Domains"], swiftSettings: safe),
+  .target(
+    name: "Hypercalls", dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Domains"], swiftSettings: safe),
 ]
 var products: [Product] = []
 
