@@ -228,6 +228,9 @@ import XenABI
         }
         world.destroy(domain)
         world.settle()
+        // The ends of channels that are left.
+        var port: UInt32 = 0
+        while !Events.closeAll(world.control, next: &port, count: 100) {}
         if turn > 2 {
           if let balance { #expect(world.balance == balance) } else { balance = world.balance }
         }

@@ -61,7 +61,9 @@ public enum GuestExit {
     if work & CPUWork.grace != 0 { GracePeriod.pause(cpu) }
     if work & CPUWork.timers != 0 {
       cpu[].timerDeadline = UInt64.max
-      Timers.run(cpu, now: Hypervisor.now)
+      let now = Hypervisor.now
+      Timers.run(cpu, now: now)
+      if now >= cpu[].nextBalance { Scheduler.balance(cpu, now: now) }
       Timers.program(cpu)
     }
     if work & CPUWork.console != 0 { ConsoleInput.run() }
