@@ -56,7 +56,7 @@ func domctl(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   case XEN_DOMCTL_pausedomain: return try pauseDomain(&call, request)
   case XEN_DOMCTL_unpausedomain: return try unpauseDomain(&call, request)
   case XEN_DOMCTL_resumedomain: return try resumeDomain(&call, request)
-  case XEN_DOMCTL_max_vcpus: return try setMaximumVCPUs(request)
+  case XEN_DOMCTL_max_vcpus: return try setMaximumVCPUs(&call, request)
   case XEN_DOMCTL_setdomainhandle: return try setHandle(request)
   case XEN_DOMCTL_setdebugging: return try setDebugging(&call, request)
   case XEN_DOMCTL_settimeoffset: return try setTimeOffset(request)

@@ -9,6 +9,8 @@ import Foundation
 struct KernelModules {
   /// Module name (with underscores) to file.
   private let files: [String: String]
+  /// Names of those that are part of the kernel image.
+  private let builtIn: Set<String>
 
   init(folder: String) throws {
     var files: [String: String] = [:]
@@ -20,14 +22,20 @@ struct KernelModules {
       files[name.replacingOccurrences(of: "-", with: "_")] = folder + "/" + path
     }
     self.files = files
+    let list = FileManager.default.contents(atPath: folder + "/modules.builtin") ?? Data()
+    let names = String(decoding: list, as: UTF8.self).split(separator: "\n").map { line in
+      ((String(line) as NSString).lastPathComponent as NSString).deletingPathExtension
+        .replacingOccurrences(of: "-", with: "_")
+    }
+    builtIn = Set(names)
   }
 
-  /// The files of the wanted modules and all they depend on, each after its dependencies.
+  /// The files of the wanted modules and all they depend on, each after its dependencies; none for what is built in.
   func inLoadOrder(_ wanted: [String]) throws -> [String] {
     var done: Set<String> = []
     var order: [String] = []
     func visit(_ name: String) throws {
-      guard done.insert(name).inserted else { return }
+      guard !builtIn.contains(name), done.insert(name).inserted else { return }
       guard let file = files[name] else {
         throw ToolError.failed("this kernel has no module '\(name)'")
       }

@@ -11,17 +11,14 @@ enum DebianArchive {
   /// that `name` depends on whose own name starts with `dependency` (a metapackage such as linux-image-amd64).
   static func unpacked(_ name: String, dependency: String? = nil) throws -> String {
     let pointer = Places.cache + "/" + name
-    if let data = FileManager.default.contents(atPath: pointer) {
-      let folder = Places.cache + "/" + String(decoding: data, as: UTF8.self)
-      if Places.exists(folder) { return folder }
-    }
+    if let folder = known(name) { return folder }
     let package = try dependency.map { try self.dependency(of: name, startingWith: $0) } ?? name
     Report.step("fetching Debian's package \(package)")
     try Places.makeFolder(Places.cache)
     var folder = ""
     try Places.atomically(Places.cache + "/download") { draft in
       try Places.makeFolder(draft)
-      try download(package, into: draft)
+      try download([package], into: draft)
       let files = try FileManager.default.contentsOfDirectory(atPath: draft)
       guard let file = files.first(where: { $0.hasSuffix(".deb") }) else {
         throw ToolError.failed("apt-get download \(package) left no package; try that command yourself")
@@ -36,9 +33,49 @@ enum DebianArchive {
     return Places.cache + "/" + folder
   }
 
+  /// The folders of several packages, in the order of their names; what is missing is fetched in one go.
+  static func unpacked(all names: [String]) throws -> [String] {
+    let missing = names.filter { known($0) == nil }
+    if !missing.isEmpty {
+      Report.step("fetching \(missing.count) of Debian's packages")
+      try Places.makeFolder(Places.cache)
+      try Places.atomically(Places.cache + "/downloads") { draft in
+        try Places.makeFolder(draft)
+        try download(missing, into: draft)
+        for file in try FileManager.default.contentsOfDirectory(atPath: draft) where file.hasSuffix(".deb") {
+          let folder = String(file.dropLast(".deb".count))
+          try Places.atomically(Places.cache + "/" + folder) { unpacked in
+            try Shell.run(["dpkg", "-x", draft + "/" + file, unpacked])
+          }
+          let name = folder.prefix { $0 != "_" }
+          try Places.write(Data(folder.utf8), to: Places.cache + "/" + name)
+        }
+      }
+      try? FileManager.default.removeItem(atPath: Places.cache + "/downloads")
+    }
+    return try names.map { name in
+      guard let folder = known(name) else {
+        throw ToolError.failed("apt-get download \(name) left no package; try that command yourself")
+      }
+      return folder
+    }
+  }
+
+  /// The folders of several packages, if all of them are there.
+  static func known(_ names: [String]) -> [String]? {
+    let folders = names.compactMap { known($0) }
+    return folders.count == names.count ? folders : nil
+  }
+
+  private static func known(_ name: String) -> String? {
+    guard let data = FileManager.default.contents(atPath: Places.cache + "/" + name) else { return nil }
+    let folder = Places.cache + "/" + String(decoding: data, as: UTF8.self)
+    return Places.exists(folder) ? folder : nil
+  }
+
   /// `apt-get download`; as root without the _apt user's sandbox, which cannot write into our folders.
-  private static func download(_ package: String, into folder: String) throws {
-    let command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package]
+  private static func download(_ packages: [String], into folder: String) throws {
+    let command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download"] + packages
     if try Shell.result(command, folder: folder).status == 0 { return }
     Report.step("refreshing the package lists (apt-get update)")
     _ = try Shell.result(DebianPackages.asRoot(["apt-get", "-q", "update"]))

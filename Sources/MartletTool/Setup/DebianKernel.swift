@@ -14,8 +14,13 @@ struct DebianKernel {
   var modules: String { folder + "/lib/modules/" + release }
 
   /// Fetches the kernel that linux-image-amd64 stands for, unless it is there.
-  static func ensure() throws -> DebianKernel {
-    let folder = try DebianArchive.unpacked("linux-image-amd64", dependency: "linux-image-")
+  static func ensure() throws -> DebianKernel { try ensure("linux-image-amd64") }
+
+  /// Fetches the smaller kernel for virtual machines, which is a guest's but cannot be Domain 0's.
+  static func ensureCloud() throws -> DebianKernel { try ensure("linux-image-cloud-amd64") }
+
+  private static func ensure(_ metapackage: String) throws -> DebianKernel {
+    let folder = try DebianArchive.unpacked(metapackage, dependency: "linux-image-")
     let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/boot")
     guard let image = names.first(where: { $0.hasPrefix("vmlinuz-") }) else {
       throw ToolError.failed("\(folder) holds no kernel; delete \(Places.cache) and try again")

@@ -14,6 +14,10 @@ enum Need {
   case bootableISO
   /// Static C programs inside the initramfs.
   case staticPrograms
+  /// The initramfs Domain 0 with Xen's tools: index files for its kernel modules, its libraries' names, its compression.
+  case toolsInitramfs
+  /// The virtual firewall-router on this machine's own namespaces.
+  case firewall
   /// Compressors that the decompressors' host tests take their files from.
   case compressors
 
@@ -23,6 +27,8 @@ enum Need {
     case .headers: return ["libxen-dev"]
     case .bootableISO: return ["grub-common", "grub-pc-bin", "xorriso", "mtools"]
     case .staticPrograms: return ["gcc", "libc6-dev"]
+    case .toolsInitramfs: return ["kmod", "binutils", "lz4"]
+    case .firewall: return ["nftables", "iproute2", "util-linux"]
     case .compressors: return ["xz-utils", "zstd", "lz4", "gzip"]
     }
   }
