@@ -70,6 +70,8 @@ public struct Domain: ~Copyable {
   public var grants: Lock<GrantTable>
   /// Its memory map.
   public var memory = Lock<DomainMemory>(.domainFrames, DomainMemory())
+  /// Ports and interrupts that it has been given.
+  public var deviceRights = Lock<DeviceRights>(.domainFrames, DeviceRights())
 
   /// A new domain without vCPUs.
   public init(
