@@ -17,6 +17,11 @@ public struct Hypervisor: ~Copyable, Anchored {
   public let machineToPhysical: MachineToPhysical
   /// All domains.
   public var domains: DomainTable
+  /// Held while a domain is made, given vCPUs, or taken off the list; its value is the number given out last.
+  public var domainChanges = Lock<UInt16>(.domainTable, 0)
+  /// The domains that take a virtual interrupt which belongs to the machine, by its number; zero, Domain 0, unless the
+  /// toolstack has chosen another (XEN_DOMCTL_set_virq_handler).
+  public var virqHandlers = InlineArray<24, UInt16>(repeating: 0)
   /// All vCPUs by their scheduling handle.
   public var vcpus: VCPURegistry
   /// Every CPU's record by number.

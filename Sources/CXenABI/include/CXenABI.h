@@ -122,6 +122,7 @@ _Static_assert(sizeof(struct trap_info) == 16, "trap_info");
 _Static_assert(sizeof(struct multicall_entry) == 64, "multicall_entry");
 
 #include "memory_physical.h"
+#include "control.h"
 // ---- Grant tables (grant_table.h) ----
 // The entries of grant_table_op that hold a union or a guest pointer, with those fields as plain words, so that Swift sees
 // plain values; each is checked against the original.

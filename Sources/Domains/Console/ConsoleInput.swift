@@ -27,9 +27,7 @@ public struct ConsoleInput: ~Copyable {
       let key: UInt8? = Ref<Console>.shared[].input.withLock { $0.take(byte) }
       if let key { DebugKeys.press(key) } else { hasNews = true }
     }
-    if hasNews, let domain = Hypervisor.domain(DomainID(0)) {
-      Events.raiseGlobal(virq: VirtualInterrupt.console, domain: domain)
-    }
+    if hasNews { MachineInterrupts.raise(VirtualInterrupt.console) }
   }
 
   /// Takes one byte; gives it back if it is a debug key.

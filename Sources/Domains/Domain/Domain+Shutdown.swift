@@ -43,10 +43,8 @@ extension Ref where T == Domain {
     }
     guard isFirst else { return }
     if self[].id.raw == 0 { MachineEnd.domain0ShutDown(reason: reason) }
-    holdAll(VCPUHold.paused)
-    if let control = Hypervisor.domain(DomainID(0)), control != self {
-      Events.raiseGlobal(virq: VirtualInterrupt.domainException, domain: control)
-    }
+    holdAll(VCPUHold.shutDown)
+    if self[].id.raw != 0 { MachineInterrupts.raise(VirtualInterrupt.domainException) }
   }
 
   /// Keeps all vCPUs from running until the hold is lifted.

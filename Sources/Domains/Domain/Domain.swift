@@ -26,8 +26,8 @@ public struct Domain: ~Copyable {
   /// How many vCPUs it can have.
   public let maximumVCPUs: Int
 
-  /// What CPUID tells it.
-  public let processor: CPUIDPolicy
+  /// What CPUID tells it. The toolstack may change it under `life` until the first vCPU is initialised (`setPolicy`).
+  public internal(set) var processor: CPUIDPolicy
 
   // ---- Touched by its own vCPUs only; a race between them harms nobody else ----
 
@@ -35,6 +35,8 @@ public struct Domain: ~Copyable {
   var consoleLine = ConsoleLine()
   /// Its UUID, for tools.
   public var handle = InlineArray<2, UInt64>(repeating: 0)
+  /// Whether it serves the toolstack's store.
+  public var isStoreDomain = false
   /// The PCI configuration address that it has chosen.
   public var pciAddress: UInt32 = 0
 
@@ -48,8 +50,12 @@ public struct Domain: ~Copyable {
   public var assists = AtomicWord(0)
   /// Non-zero while the domain is paused, by tools or by the hypervisor: how many pauses are in force.
   public var pauseCount = AtomicWord(0)
+  /// What its wall clock is ahead of the machine's, in seconds, as a signed number (XEN_DOMCTL_settimeoffset).
+  public var timeOffset = AtomicWord(0)
   /// Frames that have been promised to it and are not allocated yet. Changed only under the lock of `MachineMemory.claims`.
   public var claimedFrames = AtomicWord(0)
+  /// Its share of the CPUs.
+  public var shares = DomainShares()
   /// Where it is told which physical interrupts need PHYSDEVOP_eoi: one more than the frame's number, and bit 63 if that
   /// call unmasks the event too; zero if nowhere. Set once. The frame holds a writable use.
   public var eoiFrame = AtomicWord(0)
@@ -66,6 +72,8 @@ public struct Domain: ~Copyable {
   public var grants: Lock<GrantTable>
   /// Its memory map.
   public var memory = Lock<DomainMemory>(.domainFrames, DomainMemory())
+  /// Ports and interrupts that it has been given.
+  public var deviceRights = Lock<DeviceRights>(.domainFrames, DeviceRights())
 
   /// A new domain without vCPUs.
   public init(

@@ -17,8 +17,18 @@ public struct DomainSpecification {
   public var vcpus: Int
   /// How many frames it may own at most.
   public var frameLimit: UInt64
+  /// Its UUID, for tools.
+  public var handle = InlineArray<2, UInt64>(repeating: 0)
+  /// Whether it serves the toolstack's store (XEN_DOMCTL_CDF_xs_domain).
+  public var isStoreDomain = false
+  /// The highest event channel port that it may have.
+  public var highestPort = EventChannels.fifoPorts &- 1
+  /// How large its grant table may become.
+  public var grantLimits = GrantLimits()
+  /// Whether it starts paused, and its vCPUs are made later (`DomainCreation.addVCPUs`): by the toolstack's word.
+  public var isBuiltByTools = false
 
-  /// A specification of all of these.
+  /// A specification of these, and of the defaults for the rest.
   public init(id: DomainID, isPrivileged: Bool, mayUseHardware: Bool, vcpus: Int, frameLimit: UInt64) {
     self.id = id
     self.isPrivileged = isPrivileged
@@ -30,7 +40,7 @@ public struct DomainSpecification {
 
 /// Creating domains.
 public enum DomainCreation {
-  /// Makes a domain with its vCPUs, all down, and lists it.
+  /// Makes a domain with its vCPUs, all down, and lists it. Under the lock `Hypervisor.domainChanges`, or before there are others.
   ///
   /// - Throws: `noMemory`; what event channels and grant table throw for the same reason.
   public static func create(_ wanted: DomainSpecification) throws(XenError) -> Ref<Domain> {
@@ -41,18 +51,37 @@ public enum DomainCreation {
       throw .noMemory
     }
     ledger[].accounts.setLimit(wanted.id, wanted.frameLimit)
-    guard let grants = GrantTable.make(owner: wanted.id) else { throw .noMemory }
+    guard let grants = GrantTable.make(owner: wanted.id, limits: wanted.grantLimits) else { throw .noMemory }
     let domain = Ref<Domain>.create(
       in: place,
       Domain(
         id: wanted.id, isPrivileged: wanted.isPrivileged, mayUseHardware: wanted.mayUseHardware, sharedInfo: shared,
         maximumVCPUs: wanted.vcpus,
         processor: Processor.policy(isControlDomain: wanted.isPrivileged, vcpuLimit: wanted.vcpus),
-        events: try EventChannels(), grants: grants))
-    for index in 0..<domain[].maximumVCPUs { domain[].add(try makeVCPU(domain, index)) }
+        events: try EventChannels(maximumPort: wanted.highestPort), grants: grants))
+    domain[].handle = wanted.handle
+    domain[].isStoreDomain = wanted.isStoreDomain
+    if wanted.isBuiltByTools { domain[].pauseCount.store(1) } else { try addVCPUs(domain) }
     WallClock.publish(domain)
     Ref<Hypervisor>.shared[].domains.set(wanted.id, domain)
     return domain
+  }
+
+  /// Makes the vCPUs that the domain does not have yet, all down.
+  ///
+  /// - Throws: `noMemory`; those made before stay.
+  public static func addVCPUs(_ domain: Ref<Domain>) throws(XenError) {
+    for index in 0..<domain[].maximumVCPUs where domain[].vcpu(index: index) == nil {
+      let vcpu = try makeVCPU(domain, index)
+      let isAdded = domain[].life.withLock { _ in
+        guard domain[].vcpu(index: index) == nil else { return false }
+        if domain[].pauseCount.load() > 0 { vcpu[].holds.fetchOr(VCPUHold.paused) }
+        domain[].add(vcpu)
+        return true
+      }
+      precondition(isAdded, "two CPUs made the same vCPU")
+      Scheduler.admit(vcpu)
+    }
   }
 
   private static func makeVCPU(_ domain: Ref<Domain>, _ index: Int) throws(XenError) -> Ref<VCPU> {
@@ -82,7 +111,6 @@ public enum DomainCreation {
     vcpu[].debug[7] = 0x400
     vcpu.publishTime()
     hypervisor[].vcpus.set(handle, vcpu)
-    Scheduler.admit(vcpu)
     return vcpu
   }
 }

@@ -28,14 +28,13 @@ extension Ref where T == VCPU {
       Registers.setDebug(7, 0)
     }
     self[].isRunning.store(0)
+    self[].isLoaded.store(0)
   }
 
   /// Puts this vCPU's state into the CPU that runs this.
   func enter(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     let domain = self[].domain
     let previous = cpu[].tableOwner
-    self[].cpu.store(UInt64(cpu[].number))
-    ledger[].accounts.startTranslating(domain[].id, cpu: cpu[].number)
     showDescriptors(cpu)
     if let table = self[].kernelTable {
       TLB.noteFlush()
@@ -81,16 +80,7 @@ extension Ref where T == VCPU {
   }
 
   /// Takes all LDT pages out of the CPU's area and drops what they held.
-  func hideLDT(_ cpu: Ref<PhysicalCPU>) {
-    guard cpu[].ldtPages != 0 else { return }
-    for page in 0..<16 where cpu[].ldtPages &>> UInt16(page) & 1 != 0 {
-      cpu[].area.setLDT(page: page, nil)
-      let frame = cpu[].ldtFrames[page]
-      TLB.invalidate(LinearAddress(cpu[].area.ldtBase &+ UInt64(page) &<< 12))
-      ledger[].stopUsingDescriptors(frame)
-    }
-    cpu[].ldtPages = 0
-  }
+  func hideLDT(_ cpu: Ref<PhysicalCPU>) { cpu.hideLDT() }
 
   /// Loads segment registers and bases. A selector that the tables no longer allow becomes null, and the guest's failsafe
   /// callback hears of it.
@@ -123,5 +113,31 @@ extension Ref where T == VCPU {
     let account = self[].entity.account
     let times = account.times(at: now)
     return [UInt64(account.state.rawValue), account.since, times.running, times.runnable, times.blocked, times.offline]
+  }
+}
+
+extension Ref where T == PhysicalCPU {
+  /// Takes all LDT pages out of this CPU's area and drops what they held.
+  func hideLDT() {
+    guard self[].ldtPages != 0 else { return }
+    for page in 0..<16 where self[].ldtPages &>> UInt16(page) & 1 != 0 {
+      self[].area.setLDT(page: page, nil)
+      let frame = self[].ldtFrames[page]
+      TLB.invalidate(LinearAddress(self[].area.ldtBase &+ UInt64(page) &<< 12))
+      ledger[].stopUsingDescriptors(frame)
+    }
+    self[].ldtPages = 0
+  }
+
+  /// Has this CPU, which holds nobody's state, use the hypervisor's own tables and show nobody's descriptors.
+  func forgetTables() {
+    guard let owner = self[].tableOwner else { return }
+    hideLDT()
+    for page in 0..<14 where self[].gdtPages &>> UInt16(page) & 1 != 0 { self[].area.setGDT(page: page, nil) }
+    self[].gdtPages = 0
+    TLB.noteFlush()
+    Registers.setPageTable(Ref<Hypervisor>.shared[].tables.root)
+    self[].tableOwner = nil
+    ledger[].accounts.stopTranslating(owner, cpu: self[].number)
   }
 }

@@ -3,6 +3,7 @@
 //
 // A vCPU belongs to the run queue of one CPU. What it may do follows from its holds: none, and it is runnable. `settle` brings
 // the queue's idea in line with the holds, under the queue's lock, so it does not matter in which order wakes and stops arrive.
+import Frames
 import Machine
 import Scheduling
 import XenABI
@@ -121,7 +122,9 @@ public enum Scheduler {
       let now = Hypervisor.now
       let decision = cpu[].queue.withLock { queue in
         var store = VCPUStore()
-        return queue.decide(in: &store, now: now)
+        let decision = queue.decide(in: &store, now: now)
+        if let next = decision.next { claim(next, cpu) }
+        return decision
       }
       if let displaced = decision.displaced, let vcpu = Ref<Hypervisor>.shared[].vcpus.find(displaced) {
         leave(cpu, frame)
@@ -133,6 +136,7 @@ public enum Scheduler {
       Timers.program(cpu)
       guard let chosen = next, let vcpu = Ref<Hypervisor>.shared[].vcpus.find(chosen) else {
         next = nil
+        shed(cpu, frame)
         idle(cpu)
         GuestExit.workWhileIdle(cpu)
         continue
@@ -147,12 +151,32 @@ public enum Scheduler {
     }
   }
 
+  /// Notes that a vCPU's state is about to be in this CPU's hardware. Under the queue's lock: whoever sets a hold and takes the
+  /// lock after that finds either the note, or a vCPU that will not be chosen (rule H1).
+  @inline(__always)
+  private static func claim(_ index: EntityIndex, _ cpu: Ref<PhysicalCPU>) {
+    guard let vcpu = Ref<Hypervisor>.shared[].vcpus.find(index), cpu[].vcpu != vcpu else { return }
+    vcpu[].cpu.store(UInt64(cpu[].number))
+    vcpu[].isLoaded.store(1)
+    ledger[].accounts.startTranslating(vcpu[].domain[].id, cpu: cpu[].number)
+  }
+
   /// Saves the state of whoever's is in the hardware.
   static func leave(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     guard let old = cpu[].vcpu else { return }
     old.leave(cpu, frame)
     cpu[].vcpu = nil
     cpu[].queue.withLock { $0.completeSwitch() }
+  }
+
+  /// Nobody is to run: takes the state of a vCPU that will not run soon out of the hardware, and with it the CPU's view of its
+  /// domain. (Rule H1, see Quiescence.swift. One that only waits for an event stays: it is likely to be the next.)
+  private static func shed(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
+    if let old = cpu[].vcpu {
+      if old[].holds.load() & ~VCPUHold.blocked == 0 { return }
+      leave(cpu, frame)
+    }
+    cpu.forgetTables()
   }
 
   /// Waits until there may be something to do.

@@ -50,7 +50,9 @@ public enum WallClock {
 
   /// Writes the wall clock into a domain's shared page.
   public static func publish(_ domain: Ref<Domain>) {
-    let base = Ref<Hypervisor>.shared[].wallClockBase.load()
+    // Both are numbers of the toolstack's: they may wrap, and nothing but the guest's clock depends on it.
+    let base =
+      Ref<Hypervisor>.shared[].wallClockBase.load() &+ domain[].timeOffset.load() &* 1_000_000_000
     let frame = domain[].sharedInfo
     let version = PhysicalWindow.load32(frame, word: SharedInfoLayout.wallClockVersion &>> 2) | 1
     PhysicalWindow.store32(frame, word: SharedInfoLayout.wallClockVersion &>> 2, version)

@@ -27,12 +27,16 @@ public struct VCPU: ~Copyable {
   /// What the scheduler keeps of it, under the same lock.
   public var entity: BVTEntity
 
+  /// Where it is wanted to run. Under `life` of its domain.
+  public var affinity = VCPUAffinity()
   /// What it is doing, and what holds it back (`VCPUHold`).
   public var holds = AtomicWord(VCPUHold.down)
   /// The CPU it runs on or last ran on.
   public var cpu = AtomicWord(0)
   /// Whether it is running at this moment on `cpu`.
   public var isRunning = AtomicWord(0)
+  /// Whether its registers are in the hardware of `cpu`, whether it runs or not.
+  public var isLoaded = AtomicWord(0)
   /// Events that its guest must be told of regardless of its mask (`VCPUPending`).
   public var pending = AtomicWord(0)
 
@@ -140,8 +144,14 @@ public enum VCPUHold {
   public static let down: UInt64 = 1
   /// Waiting for an event (SCHEDOP_block, SCHEDOP_poll).
   public static let blocked: UInt64 = 2
-  /// Its domain is paused, has shut down, or is dying.
+  /// Its domain is paused by the toolstack (`Domain.pauseCount`).
   public static let paused: UInt64 = 4
+  /// Its domain has shut down.
+  public static let shutDown: UInt64 = 8
+  /// Its domain is being destroyed.
+  public static let dying: UInt64 = 16
+  /// The toolstack is looking at its registers, or changing them.
+  public static let inspected: UInt64 = 32
 }
 
 /// Bits of `VCPU.pending`.

@@ -42,7 +42,8 @@ extension Hypercall {
     case 32: try eventChannelOp(&self)
     case 33: try physdevOp(&self)
     case 27, 31, 34, 37...42: try refused(number)
-    case 35, 36: try control(number)
+    case 35: try sysctl(&self)
+    case 36: try domctl(&self)
     case 48: try machineCheckOp()
     default: throw .notImplemented
     }
@@ -61,10 +62,5 @@ extension Hypercall {
     case 41: throw .notSupported
     default: throw .notImplemented
     }
-  }
-
-  private func control(_ number: UInt64) throws(XenError) -> HypercallOutcome {
-    guard domain[].isPrivileged else { throw .notPermitted }
-    throw .notImplemented
   }
 }

@@ -37,7 +37,8 @@ enum GuestCommand {
   private static func build(_ name: String, _ values: OptionValues) throws {
     guard GuestDisk.isGoodName(name) else {
       throw ToolError.usage(
-        "a guest's name is 1 to 20 small letters, digits and hyphens (and not 'disk'), not '\(name)'")
+        "a guest's name is 1 to 20 small letters, digits and hyphens, and not \(GuestDisk.taken.joined(separator: ", ")); not '\(name)'"
+      )
     }
     let text = values.string("--size") ?? "\(standardSize)M"
     guard let size = parseMebibytes(text), size >= GuestDisk.smallest else {

@@ -22,11 +22,14 @@ struct GuestDisk {
     return names.filter { $0.hasSuffix(".ext4") }.sorted().map { GuestDisk(String($0.dropLast(".ext4".count))) }
   }
 
+  /// Names that Domain 0 has for something else.
+  static let taken = ["disk", "grub", "cloud", "zstd", "guestkit", "domain0", "localhost"]
+
   /// The name becomes a domain's, a disk's serial number (20 bytes) and a host name.
   static func isGoodName(_ name: String) -> Bool {
     let letters = "abcdefghijklmnopqrstuvwxyz0123456789-"
     return (1...20).contains(name.count) && name.allSatisfy { letters.contains($0) } && !name.hasPrefix("-")
-      && name != "disk"
+      && !taken.contains(name)
   }
 
   /// Makes the disk: a copy of Debian's root file system, grown to `size` MiB.

@@ -18,6 +18,8 @@ enum Need {
   case toolsInitramfs
   /// Disk images with a whole Debian on them.
   case debianImages
+  /// The virtual firewall-router on this machine's own namespaces.
+  case firewall
   /// Compressors that the decompressors' host tests take their files from.
   case compressors
 
@@ -29,6 +31,7 @@ enum Need {
     case .staticPrograms: return ["gcc", "libc6-dev"]
     case .toolsInitramfs: return ["kmod", "binutils", "lz4"]
     case .debianImages: return ["mmdebstrap", "e2fsprogs"]
+    case .firewall: return ["nftables", "iproute2", "util-linux"]
     case .compressors: return ["xz-utils", "zstd", "lz4", "gzip"]
     }
   }

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waiting until a domain, or one of its vCPUs, is at rest: its registers are in its records, and no CPU uses its page tables.
+//
+//   H1  A CPU that is in the set of those that translate for a domain (`OwnerAccounts.translating`) holds the state of one of
+//       its vCPUs, or did so last; every other CPU has neither its registers, nor its page tables, nor its descriptors. A CPU
+//       that has nobody to run leaves the set unless the vCPU it ran last only waits for an event.
+import Frames
+import Machine
+import Scheduling
+import XenABI
+
+/// Domains at rest.
+public enum Quiescence {
+  /// Has CPUs put away the state of a domain whose vCPUs are all held, and waits for them a short while. True when none is
+  /// left: no vCPU of the domain's can run then until a hold is lifted.
+  public static func settle(_ domain: Ref<Domain>) -> Bool {
+    let id = domain[].id
+    return wait { ledger[].accounts.translating(id) }
+  }
+
+  /// The same for one vCPU, which is held.
+  public static func settle(_ vcpu: Ref<VCPU>) -> Bool {
+    wait {
+      var set = CPUSet()
+      if vcpu[].isLoaded.load() != 0 { set.insert(Int(vcpu[].cpu.load())) }
+      return set
+    }
+  }
+
+  private static func wait(_ busy: () -> CPUSet) -> Bool {
+    var asked = CPUSet()
+    let start = Hypervisor.now
+    while true {
+      var rest = busy()
+      if rest.first == nil { return true }
+      // This CPU runs somebody else, or it could not be waiting: it is only in the set while it is being asked to leave.
+      if rest.contains(CPUs.current) { return false }
+      while let number = rest.first {
+        rest.remove(number)
+        guard !asked.contains(number), let cpu = Ref<Hypervisor>.shared[].cpus[number] else { continue }
+        asked.insert(number)
+        Scheduler.demandDecision(cpu)
+      }
+      // Each of them is in a guest, idle, or in a stretch of some 100 microseconds.
+      if Hypervisor.now &- start > 1_000_000 { return false }
+      #if os(Linux)
+        return false
+      #else
+        Waiting.step()
+      #endif
+    }
+  }
+}
+
+extension Ref where T == Domain {
+  /// One more reason for the domain not to run, by the toolstack's word. False if there are too many already.
+  public func pause() -> Bool {
+    let done = self[].life.withLock { _ in
+      let count = self[].pauseCount.load()
+      guard count < 255 else { return false }
+      self[].pauseCount.store(count &+ 1)
+      if count == 0 { holdAll(VCPUHold.paused) }
+      return true
+    }
+    if done { _ = Quiescence.settle(self) }
+    return done
+  }
+
+  /// One reason less. False if there was none.
+  public func unpause() -> Bool {
+    self[].life.withLock { _ in
+      let count = self[].pauseCount.load()
+      guard count > 0 else { return false }
+      self[].pauseCount.store(count &- 1)
+      if count == 1 { releaseAll(VCPUHold.paused) }
+      return true
+    }
+  }
+
+  /// Lifts a hold of all vCPUs.
+  public func releaseAll(_ hold: UInt64) {
+    for index in 0..<self[].maximumVCPUs {
+      guard let vcpu = self[].vcpu(index: index) else { continue }
+      vcpu[].holds.fetchAnd(~hold)
+      Scheduler.settle(vcpu)
+    }
+  }
+}
+
+extension Ref where T == VCPU {
+  /// Runs `body` while the vCPU is at rest, or gives nil: it could not be stopped in time; try again.
+  public func inspected<R>(_ body: () throws(XenError) -> R) throws(XenError) -> R? {
+    self[].holds.fetchOr(VCPUHold.inspected)
+    Scheduler.settle(self)
+    defer {
+      self[].holds.fetchAnd(~VCPUHold.inspected)
+      Scheduler.settle(self)
+    }
+    guard Quiescence.settle(self) else { return nil }
+    return try body()
+  }
+
+  /// What it has spent its time on so far, as the run queue that it belongs to has it.
+  public func runstateTimes() -> (state: RunstateAccount, now: UInt64) {
+    while true {
+      let number = Int(self[].entity.cpu)
+      let now = Hypervisor.now
+      guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return (self[].entity.account, now) }
+      let account: RunstateAccount? = cpu[].queue.withLock { _ in
+        Int(self[].entity.cpu) == number ? self[].entity.account : nil
+      }
+      if let account { return (account, now) }
+    }
+  }
+}

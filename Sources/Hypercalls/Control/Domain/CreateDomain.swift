@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// New domains at the toolstack's word.
+import CXenABI
+import Domains
+import Machine
+import XenABI
+
+/// XEN_DOMCTL_createdomain: makes a domain of the wanted number, or of the next free one if that is zero or no ordinary number.
+/// It is paused and has neither vCPUs nor memory yet.
+///
+/// - Throws: `fault`; `exists` if the number is taken; `invalid` for options that a PV domain cannot have, or that this
+///   machine does not offer; `noMemory`.
+func createDomain(_ call: inout Hypercall, _ at: LinearAddress, wanted: UInt16) throws(XenError) -> HypercallOutcome {
+  let request = try GuestMemory.fetch(at + UInt64(OFFSET_domctl_body), initial: xen_domctl_createdomain())
+  var specification = try specification(request)
+  specification.handle = try GuestMemory.fetch(
+    at + UInt64(OFFSET_domctl_body &+ OFFSET_createdomain_handle), initial: InlineArray<2, UInt64>(repeating: 0))
+  let id = try Ref<Hypervisor>.shared[].domainChanges.withLock { last throws(XenError) in
+    specification.id = try number(wanted, &last)
+    return try DomainCreation.create(specification)[].id
+  }
+  try GuestMemory.put(at + UInt64(OFFSET_domctl_domain), id.raw)
+  return .success
+}
+
+/// The number of the new domain: the wanted one, or the next after the one given out last, around and around.
+///
+/// - Throws: `exists`; `noMemory` when all are taken.
+private func number(_ wanted: UInt16, _ last: inout UInt16) throws(XenError) -> DomainID {
+  if wanted > 0 && wanted < DomainID.firstReserved {
+    guard Hypervisor.domain(DomainID(wanted)) == nil else { throw .exists }
+    return DomainID(wanted)
+  }
+  var candidate = last
+  for _ in 1..<DomainID.firstReserved {
+    candidate = candidate &+ 1 >= DomainID.firstReserved ? 1 : candidate &+ 1
+    if Hypervisor.domain(DomainID(candidate)) == nil {
+      last = candidate
+      return DomainID(candidate)
+    }
+  }
+  throw .noMemory
+}
+
+private func specification(_ request: xen_domctl_createdomain) throws(XenError) -> DomainSpecification {
+  // Hardware-virtualized domains need hardware that is not used here; what only they have, others cannot ask for.
+  guard request.flags & ~UInt32(XEN_DOMCTL_CDF_xs_domain) == 0, request.iommu_opts == 0, request.vmtrace_size == 0,
+    request.arch.emulation_flags == 0, request.arch.misc_flags & ~UInt32(XEN_X86_MSR_RELAXED) == 0,
+    request.cpupool_id == 0
+  else { throw .invalid }
+  guard request.max_vcpus >= 1, request.max_vcpus <= UInt32(Domain.vcpuLimit) else { throw .invalid }
+  // Negative: the hypervisor's own limit.
+  let frames = request.max_grant_frames < 0 ? 64 : request.max_grant_frames
+  let maptrack = request.max_maptrack_frames < 0 ? 1024 : request.max_maptrack_frames
+  let version = request.grant_opts & UInt32(XEN_DOMCTL_GRANT_version_mask)
+  guard frames >= 1, frames <= 256, maptrack <= 1024, request.grant_opts == version, version == 1 || version == 2 else {
+    throw .invalid
+  }
+  var wanted = DomainSpecification(
+    id: DomainID(0), isPrivileged: false, mayUseHardware: false, vcpus: Int(request.max_vcpus), frameLimit: 0)
+  wanted.isStoreDomain = request.flags & UInt32(XEN_DOMCTL_CDF_xs_domain) != 0
+  wanted.highestPort = min(request.max_evtchn_port, EventChannels.fifoPorts &- 1)
+  wanted.grantLimits = GrantLimits(
+    frames: Int(frames), maptrackFrames: Int(maptrack), highestVersion: Int(version))
+  wanted.isBuiltByTools = true
+  return wanted
+}
+
+/// XEN_DOMCTL_max_vcpus: gives the domain its vCPUs; the number must be the one that it was created with.
+///
+/// - Throws: `fault`; `invalid` for oneself or another number; `noMemory`.
+func setMaximumVCPUs(_ call: inout Hypercall, _ request: DomainRequest) throws(XenError) -> HypercallOutcome {
+  let wanted = try GuestMemory.fetch(request.body, initial: UInt32(0))
+  guard request.domain != call.domain, UInt64(wanted) == UInt64(request.domain[].maximumVCPUs) else { throw .invalid }
+  let domain = request.domain
+  try Ref<Hypervisor>.shared[].domainChanges.withLock { _ throws(XenError) in
+    guard !domain[].life.withLock({ $0.isDying }) else { throw .invalid }
+    try DomainCreation.addVCPUs(domain)
+  }
+  return .success
+}

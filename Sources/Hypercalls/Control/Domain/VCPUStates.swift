@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// vCPUs' states, in and out.
+import CXenABI
+import Domains
+import Machine
+import XenABI
+
+/// VGCF_online: the vCPU is up.
+private let isOnline: UInt64 = 32
+
+/// XEN_DOMCTL_setvcpucontext: gives a vCPU that has never run its first state.
+///
+/// - Throws: `fault`; `invalid` for oneself, and for tables, descriptors or addresses that the vCPU cannot have;
+///   `noSuchDomain` for a vCPU that does not exist; `notSupported` for a vCPU that has a state already; `busy` while its
+///   domain is not paused.
+func setVCPUContext(_ call: inout Hypercall, _ request: DomainRequest) throws(XenError) -> HypercallOutcome {
+  let wanted = try GuestMemory.fetch(request.body, initial: martlet_vcpucontext())
+  let domain = request.domain
+  guard domain != call.domain else { throw .invalid }
+  let vcpu = try request.vcpu(wanted.vcpu)
+  guard domain[].pauseCount.load() > 0 else { throw .busy }
+  guard !vcpu[].isInitialised else { throw .notSupported }
+  guard !domain[].life.withLock({ $0.isDying }) else { throw .noSuchDomain }
+  let source = LinearAddress(wanted.ctxt)
+  try GuestContext.load(vcpu, from: source)
+  if vcpu[].id.raw == 0 {
+    let assists = try GuestMemory.fetch(source + UInt64(VCPUContextLayout.assists), initial: UInt64(0))
+    domain[].assists.store(assists & VMAssist.known)
+  }
+  let flags = try GuestMemory.fetch(source + UInt64(VCPUContextLayout.flags), initial: UInt64(0))
+  if flags & isOnline != 0, vcpu[].holds.fetchAnd(~VCPUHold.down) & VCPUHold.down != 0 { Scheduler.settle(vcpu) }
+  return .success
+}
+
+/// XEN_DOMCTL_getvcpucontext: a vCPU's state, while it is kept from running for a moment.
+///
+/// - Throws: `fault`; `invalid` for oneself; `noSuchDomain` for a vCPU that does not exist; `noData` for one that has no state
+///   yet.
+func vcpuContext(_ call: inout Hypercall, _ request: DomainRequest) throws(XenError) -> HypercallOutcome {
+  let wanted = try GuestMemory.fetch(request.body, initial: martlet_vcpucontext())
+  guard request.domain != call.domain else { throw .invalid }
+  let vcpu = try request.vcpu(wanted.vcpu)
+  guard vcpu[].isInitialised else { throw .noData }
+  // The copy may fault, as any does: whatever is written by then is written.
+  let done: Bool? = try vcpu.inspected { () throws(XenError) in
+    try GuestContext.store(vcpu, to: LinearAddress(wanted.ctxt))
+    return true
+  }
+  return done == nil ? .again : .success
+}
