@@ -27,7 +27,7 @@ public struct VCPU: ~Copyable {
   /// What the scheduler keeps of it, under the same lock.
   public var entity: BVTEntity
 
-  /// Where it is wanted to run. Under `life` of its domain.
+  /// Where it is wanted to run. Under the lock of `Hypervisor.pools`.
   public var affinity = VCPUAffinity()
   /// What it is doing, and what holds it back (`VCPUHold`).
   public var holds = AtomicWord(VCPUHold.down)

@@ -3,7 +3,7 @@
 import Scheduling
 import XenABI
 
-/// Where a vCPU may and should run, as it was asked for. Under `life` of its domain.
+/// Where a vCPU may and should run, as it was asked for. Under the lock of `Hypervisor.pools`.
 public struct VCPUAffinity: BitwiseCopyable {
   /// The CPUs that it may run on, as set last; those outside its domain's pool mean nothing.
   public internal(set) var hard = CPUMask.all
