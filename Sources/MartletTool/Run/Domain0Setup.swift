@@ -23,6 +23,9 @@ struct Domain0Setup {
 
   /// The console, and nothing of the kernel's but what a person should worry about.
   static let console = ["console=hvc0", "quiet", "loglevel=4"]
+
+  /// An emulated CPU on a busy machine may take longer than systemd's minute and a half, with nothing being wrong.
+  static let patience = ["systemd.default_timeout_start_sec=900", "systemd.default_device_timeout_sec=900"]
 }
 
 /// Guests that a run starts with.
@@ -71,7 +74,7 @@ extension Domain0Setup {
     let memory = 1024
     var setup = Domain0Setup(
       kernel: image.kernel, initrd: image.initrd,
-      words: ["root=LABEL=\(DebianDomain0.label)", "ro"] + console + guests.words,
+      words: ["root=LABEL=\(DebianDomain0.label)", "ro"] + console + patience + guests.words,
       memory: memory, machineMemory: guests.machineMemory(domain0: memory), machineCPUs: 2)
     setup.disks.append(DiskImage(path: image.disk, forgetsWrites: !keepsChanges))
     let own = try GuestDisk.all()
