@@ -64,8 +64,7 @@ enum FastDomain0 {
     }
     try SharedLibraries.complete(&tree, from: packages)
     try ModuleTree.add(modules, of: kernel, to: &tree)
-    try tree.add(Places.root + "/Integration/domain0-common")
-    try tree.add(Places.root + "/Integration/domain0-fast")
+    for part in ["domain0-common", "domain0-fast"] { try tree.add(Places.root + "/Integration/" + part) }
     tree["scenarios/common"] = .file(Places.root + "/Integration/scenarios/common", executable: true)
     try addGuests(to: &tree, kernel: kernel)
     for folder in ["dev", "proc", "sys", "tmp", "run", "mnt", "root", "var/log/xen/console", "var/lib/xen/dump"] {
@@ -84,8 +83,7 @@ enum FastDomain0 {
   /// The kernels and the small userland that the configurations in /etc/xen name.
   private static func addGuests(to tree: inout FileTree, kernel: DebianKernel) throws {
     let cloud = try DebianKernel.ensureCloud()
-    let zstd = Places.build + "/guest-vmlinuz.zstd"
-    try BzImage(try Places.read(kernel.image)).repack(Places.build + "/guest-vmlinux", with: "zstd", to: zstd)
+    let zstd = try GuestKernels.zstd(kernel)
     tree["guests/vmlinuz"] = .file(kernel.image, executable: false)
     tree["guests/vmlinuz-zstd"] = .file(zstd, executable: false)
     tree["guests/initrd"] = .file(try GuestInitramfs.build("initrd", kernel: kernel), executable: false)
