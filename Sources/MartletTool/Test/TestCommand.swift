@@ -6,7 +6,7 @@ import BootScenarios
 import Foundation
 
 enum TestCommand {
-  static let parts = ["fence", "host", "fuzz", "guests", "boots"]
+  static let parts = ["fence", "host", "router", "fuzz", "guests", "boots"]
 
   static let table = OptionTable(
     verb: "test",
@@ -23,8 +23,9 @@ enum TestCommand {
       Option("--list", nil, "list the boots and guests, run nothing"),
     ],
     notes: """
-      Parts: fence (nothing unsafe outside the fence), host (Swift Testing), fuzz (a fixed number of
-      steps), guests (GuestKit's small guests, each as Domain 0), boots (Debian as Domain 0).
+      Parts: fence (nothing unsafe outside the fence), host (Swift Testing), router (the rules of
+      VIFs, in network namespaces), fuzz (a fixed number of steps), guests (GuestKit's small guests,
+      each as Domain 0), boots (Debian as Domain 0).
       """)
 
   /// Steps of the fuzzer in a test run.
@@ -61,6 +62,7 @@ enum TestCommand {
     try Places.makeFolder(Places.testLogs)
     attempt("fence") { if matches("fence") { tally.add(try FenceTest.run()) } }
     attempt("host") { try HostTests.run(filter: filter, into: &tally) }
+    attempt("router") { try RouterTests.run(filter: filter, into: &tally) }
     attempt("fuzz") {
       if matches("fuzz"), FuzzTest.isPresent { tally.add(try FuzzTest.run(steps: fuzzSteps, seed: fuzzSeed)) }
     }
