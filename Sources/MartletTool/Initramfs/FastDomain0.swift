@@ -18,6 +18,7 @@ enum FastDomain0 {
     "nftables": ["usr/sbin/nft"],
     "kmod": ["bin/kmod", "bin/lsmod", "sbin/modprobe", "sbin/insmod", "sbin/rmmod", "sbin/modinfo"],
     "mount": ["sbin/losetup"],
+    "dmsetup": ["sbin/dmsetup"],
     "util-linux": ["usr/bin/flock"],
     "coreutils": ["usr/bin/stat"],
     "ncurses-base": ["lib/terminfo/l/linux", "lib/terminfo/v/vt100", "lib/terminfo/x/xterm"],
