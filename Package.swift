@@ -28,7 +28,8 @@ var targets: [Target] = [
   .target(
     name: "Domains", dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions"], swiftSettings: safe),
   .target(
-    name: "Hypercalls", dependencies: ["XenABI", "Machine", "Frames", "Instructions", "Domains"], swiftSettings: safe),
+    name: "Hypercalls",
+    dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions", "Domains"], swiftSettings: safe),
 ]
 var products: [Product] = []
 
@@ -80,7 +81,8 @@ if metal {
       path: "Tests/Support",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
-      name: "SharingTests", dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      name: "SharingTests",
+      dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],

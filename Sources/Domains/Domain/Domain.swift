@@ -54,6 +54,8 @@ public struct Domain: ~Copyable {
   public var timeOffset = AtomicWord(0)
   /// Frames that have been promised to it and are not allocated yet. Changed only under the lock of `MachineMemory.claims`.
   public var claimedFrames = AtomicWord(0)
+  /// Its share of the CPUs.
+  public var shares = DomainShares()
   /// Where it is told which physical interrupts need PHYSDEVOP_eoi: one more than the frame's number, and bit 63 if that
   /// call unmasks the event too; zero if nowhere. Set once. The frame holds a writable use.
   public var eoiFrame = AtomicWord(0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // IN and OUT. Whether an instruction may run at all is the guest's own affair (its I/O privilege level, its bitmap); whether it
 // reaches a device is the hypervisor's: only a domain that may use hardware does, and not the devices that we drive ourselves.
+import Frames
 import Instructions
 import Machine
 import XenABI
