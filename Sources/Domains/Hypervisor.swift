@@ -24,6 +24,8 @@ public struct Hypervisor: ~Copyable, Anchored {
   public var virqHandlers = InlineArray<24, UInt16>(repeating: 0)
   /// All vCPUs by their scheduling handle.
   public var vcpus: VCPURegistry
+  /// CPU pools; under their lock change what domains and vCPUs are entitled to of the CPUs.
+  public var pools = Lock<CPUPools>(.shares, CPUPools())
   /// Every CPU's record by number.
   public var cpus = InlineArray<128, Ref<PhysicalCPU>?>(repeating: nil)
   /// The PCI configuration ports: an access is two steps.

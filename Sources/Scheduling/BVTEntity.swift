@@ -51,7 +51,7 @@ public struct BVTEntity: BitwiseCopyable, Sendable {
   var warp = WarpState()
   /// The loan of an entity queued because it woke: its lead over the queue's virtual time, if that is below the allowance.
   var wakeLoan: UInt64 = 0
-  /// Its budget under a cap.
+  /// Its part of its domain's budget under a cap.
   public internal(set) var cap = CapState()
   /// Its runstate and the time spent in each.
   public internal(set) var account: RunstateAccount
@@ -98,12 +98,12 @@ public struct BVTEntity: BitwiseCopyable, Sendable {
   var tie: UInt64 { isWoken ? ticket : ticket | (1 << 63) }
 
   /// Charges its running time up to `now`: virtual time, warp burst and cap budget.
-  mutating func charge(until now: UInt64, capWindow: UInt64) {
+  mutating func charge(until now: UInt64) {
     guard now > chargedUntil else { return }
     let elapsed = now &- chargedUntil
     actual = actual.advanced(by: VirtualRate.virtual(elapsed: elapsed, weight: weight, remainder: &remainder))
     if warp.isActive { warp.charge(elapsed, now: now) }
-    if cap.isCapped { cap.charge(from: chargedUntil, to: now, window: capWindow) }
+    if cap.isCapped { cap.charge(elapsed) }
     chargedUntil = now
   }
 

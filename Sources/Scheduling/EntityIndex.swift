@@ -27,4 +27,8 @@ public struct EntityIndex: Equatable, BitwiseCopyable, Sendable {
 public protocol EntityStore: ~Copyable, ~Escapable {
   /// The scheduling state of the entity at `index`.
   subscript(index: EntityIndex) -> BVTEntity { get set }
+
+  /// Changes the budget that the entity at `index` shares with the others of its domain, as one step that no other CPU comes
+  /// between, and gives what `change` gives. `change` may be called more than once, with a budget that others have changed.
+  mutating func changeBudget(of index: EntityIndex, _ change: (inout SharedBudget) -> UInt64) -> UInt64
 }

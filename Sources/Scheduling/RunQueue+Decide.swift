@@ -10,8 +10,8 @@ public struct Decision: Equatable, BitwiseCopyable, Sendable {
   public let runFor: UInt64
   /// Whether `next` is not what ran before, idle included: save the old entity's registers, then call `completeSwitch`.
   public let isSwitch: Bool
-  /// The entity that ran before and may not run on this CPU any more; it has been withdrawn while runnable. Once its
-  /// registers are saved, place it elsewhere with `choosePlacement` and `admit`.
+  /// An entity that may not run on this CPU any more; it has been withdrawn while runnable. Once the registers of the entity
+  /// that ran before are saved (it may be that one), place it elsewhere with `choosePlacement` and `admit`.
   public let displaced: EntityIndex?
 }
 
@@ -29,7 +29,9 @@ extension RunQueue {
     let previous = currentIndex
     var displaced = EntityIndex.none
     if previous != .none {
-      switch verdict(on: previous, in: &store) {
+      let verdict = verdict(on: previous, in: &store, now: now)
+      if verdict != .keep, store[previous].cap.isCapped { settleBudget(previous, in: &store, now: now) }
+      switch verdict {
       case .keep:
         isYielding = false
         return keep(in: &store, now: now)
@@ -42,7 +44,7 @@ extension RunQueue {
       case .park:
         store[previous].account.enter(.runnable, now: now)
         uncount(previous, in: &store)
-        park(previous, in: &store)
+        park(previous, in: &store, now: now)
       case .leave: store[previous].membership = .asleep
       case .displace:
         store[previous].account.enter(.runnable, now: now)
@@ -51,7 +53,20 @@ extension RunQueue {
         displaced = previous
       }
     }
-    return dispatch(best(in: &store), after: previous, displaced: displaced, in: &store, now: now)
+    var next = best(in: &store)
+    if next != .none, store[next].isMisplaced {
+      guard displaced == .none else {
+        // One at a time: the other one's turn comes at once.
+        return dispatch(.none, after: previous, displaced: displaced, in: &store, now: now)
+      }
+      displaced = next
+      dequeue(next, in: &store)
+      uncount(next, in: &store)
+      detach(next, in: &store, now: now)
+      next = best(in: &store)
+      if next != .none, store[next].isMisplaced { next = .none }
+    }
+    return dispatch(next, after: previous, displaced: displaced, in: &store, now: now)
   }
 
   /// What becomes of the current entity.
@@ -60,12 +75,12 @@ extension RunQueue {
   }
 
   @inline(__always)
-  private func verdict<Store: EntityStore & ~Copyable & ~Escapable>(
-    on index: EntityIndex, in store: inout Store
+  private mutating func verdict<Store: EntityStore & ~Copyable & ~Escapable>(
+    on index: EntityIndex, in store: inout Store, now: UInt64
   ) -> Verdict {
     guard store[index].account.state == .running else { return .leave }
     if store[index].isMisplaced { return .displace }
-    if store[index].cap.isExhausted { return .park }
+    if store[index].cap.isExhausted(at: now), !drawBudget(index, in: &store, now: now) { return .park }
     let other = best(in: &store)
     guard other != .none else { return .keep }
     if isYielding { return .requeue }
@@ -75,20 +90,24 @@ extension RunQueue {
 
   /// Makes `next` (queued, or `none` for idle) the current entity.
   private mutating func dispatch<Store: EntityStore & ~Copyable & ~Escapable>(
-    _ next: EntityIndex, after previous: EntityIndex, displaced: EntityIndex, in store: inout Store, now: UInt64
+    _ first: EntityIndex, after previous: EntityIndex, displaced: EntityIndex, in store: inout Store, now: UInt64
   ) -> Decision {
     isYielding = false
+    var next = first
+    if next != .none, store[next].cap.isCapped { next = firstWithBudget(from: next, in: &store, now: now) }
     currentIndex = next
     if previous != .none, previous != next { departing = previous }
     guard next != .none else {
-      sliceEnd = parked.due(in: &store)
+      // Somebody waits all the same: one who may not run here, whom the next decision sends on.
+      sliceEnd = byActualTime.root == .none ? parked.due(in: &store) : now
+      if previous != .none { idleTime.begin(at: now) }
       return decision(isSwitch: previous != .none, displaced: displaced, now: now)
     }
+    if previous == .none { idleTime.end(at: now) }
     dequeue(next, in: &store)
     store[next].membership = .current
     store[next].account.enter(.running, now: now)
     store[next].chargedUntil = now
-    if store[next].cap.isCapped { store[next].cap.roll(to: now, window: parameters.capWindow) }
     currentAllowance = VirtualRate.virtual(elapsed: parameters.allowance, weight: store[next].weight)
     setSlice(atLeast: parameters.shortest, in: &store, now: now)
     return decision(isSwitch: previous != next, displaced: displaced, now: now)
@@ -130,27 +149,10 @@ extension RunQueue {
       }
       slice = min(max(slice, least), parameters.maximumSlice)
     }
-    slice = min(slice, store[index].cap.remaining, store[index].warp.remaining)
+    slice = min(slice, store[index].cap.remaining(at: now), store[index].warp.remaining)
     let (end, overflow) = now.addingReportingOverflow(slice)
     var due = parked.due(in: &store)
     if due <= now { due = now &+ parameters.shortest }  // Left over by the batch: they come with the next decision.
     sliceEnd = min(overflow ? UInt64.max : end, due)
-  }
-
-  /// Queues parked entities whose next window has begun, a batch at most.
-  private mutating func replenish<Store: EntityStore & ~Copyable & ~Escapable>(in store: inout Store, now: UInt64) {
-    for _ in 0..<Self.replenishmentBatch {
-      let index = parked.head
-      guard index != .none, store[index].cap.windowEnd <= now else { return }
-      parked.remove(index, in: &store)
-      store[index].cap.roll(to: now, window: parameters.capWindow)
-      if store[index].cap.isExhausted {
-        park(index, in: &store)  // Still paying back what it overdrew.
-      } else {
-        store[index].actual = store[index].actual.orLater(virtualTime)
-        count(index, in: &store)
-        enqueue(index, woken: false, in: &store, now: now)
-      }
-    }
   }
 }

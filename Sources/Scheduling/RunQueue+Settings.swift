@@ -14,10 +14,10 @@ extension BVTEntity {
     if !isAdmitted { warp = WarpState(settings: settings) }
   }
 
-  /// Sets the cap to `budget` nanoseconds per window (0: none; see `CapState.budget`). Ignored while a queue holds the
-  /// entity.
-  public mutating func setCap(budget: UInt64) {
-    if !isAdmitted { replaceCap(budget: budget) }
+  /// Sets the cap to `budget` nanoseconds per window (0: none; see `CapState.budget`) for `sharers` entities together.
+  /// Ignored while a queue holds the entity.
+  public mutating func setCap(budget: UInt64, sharers: UInt32 = 1) {
+    if !isAdmitted { cap = CapState(budget: budget, sharers: sharers) }
   }
 
   /// Sets the affinities. Ignored while a queue holds the entity.
@@ -30,11 +30,6 @@ extension BVTEntity {
   mutating func replaceWeight(_ weight: UInt16) {
     self.weight = max(1, weight)
     remainder = min(remainder, self.weight &- 1)
-  }
-
-  mutating func replaceCap(budget: UInt64) {
-    cap = CapState()
-    cap.budget = budget
   }
 }
 
@@ -54,17 +49,17 @@ extension RunQueue {
     return true
   }
 
-  /// Sets the cap of an entity of this queue to `budget` nanoseconds per window (0: none; see `CapState.budget`), and
-  /// opens a new account for it. Returns whether the caller must decide.
+  /// Sets the cap of an entity of this queue to `budget` nanoseconds per window (0: none; see `CapState.budget`) for
+  /// `sharers` entities together. What it has drawn so far is forgotten: the caller has set the shared budget anew.
+  /// Returns whether the caller must decide.
   public mutating func setCap<Store: EntityStore & ~Copyable & ~Escapable>(
-    budget: UInt64, of index: EntityIndex, in store: inout Store, now: UInt64
+    budget: UInt64, sharers: UInt32 = 1, of index: EntityIndex, in store: inout Store, now: UInt64
   ) -> Bool {
     guard holds(index, in: &store) else { return false }
     bringUpToDate(in: &store, now: now)
     let isParked = store[index].membership == .parked
     if isParked { parked.remove(index, in: &store) }
-    store[index].replaceCap(budget: budget)
-    store[index].cap.roll(to: now, window: parameters.capWindow)
+    store[index].cap = CapState(budget: budget, sharers: sharers)
     if isParked {
       store[index].actual = store[index].actual.orLater(virtualTime)
       return makeReady(index, woken: false, in: &store, now: now) != .none
@@ -85,7 +80,7 @@ extension RunQueue {
       enqueue(index, woken: store[index].isWoken, in: &store, now: now)
       return true
     }
-    store[index].warp.refresh(now: now)
+    store[index].warp.refresh(now: now, woken: false, isAlone: false)
     return index == currentIndex
   }
 

@@ -9,6 +9,8 @@ public enum StealPurpose: Equatable, BitwiseCopyable, Sendable {
   case idle
   /// It has work of this summed weight (its `runnableWeight`) and evens out the load, from time to time.
   case balance(weight: UInt64)
+  /// As `balance`, where no single move helps: it gives one of its own entities, of weight `offered`, in return.
+  case exchange(weight: UInt64, offered: UInt16)
 }
 
 extension RunQueue {
@@ -28,9 +30,16 @@ extension RunQueue {
   ) -> EntityIndex? {
     guard thief != cpu, runnableCount > 1 else { return nil }
     var difference = UInt64.max
-    if case .balance(let weight) = purpose {
+    var returned: UInt64 = 0
+    switch purpose {
+    case .idle: break
+    case .balance(let weight):
       guard runnableWeight > weight else { return nil }
       difference = runnableWeight &- weight
+    case .exchange(let weight, let offered):
+      guard runnableWeight > weight else { return nil }
+      difference = runnableWeight &- weight
+      returned = UInt64(offered)
     }
     var found = EntityIndex.none
     var foundGap = UInt64.max
@@ -39,14 +48,16 @@ extension RunQueue {
     for _ in 0..<Self.stealSearchLimit {
       let index = walk.position
       guard index != .none else { break }
-      if index != departing, UInt64(store[index].weight) <= difference, store[index].hardAffinity.contains(thief) {
+      let weight = UInt64(store[index].weight)
+      let net = weight > returned ? weight &- returned : 0
+      if index != departing, net != 0, net <= difference, store[index].hardAffinity.contains(thief) {
         let goesWillingly = store[index].softAffinity.contains(thief) || !store[index].softAffinity.contains(cpu)
         switch purpose {
         case .idle:
           if goesWillingly { return index }
           if found == .none { found = index }
-        case .balance:
-          let moved = 2 &* UInt64(store[index].weight)
+        case .balance, .exchange:
+          let moved = 2 &* net
           let gap = moved > difference ? moved &- difference : difference &- moved
           let since = store[index].admittedAt
           if goesWillingly, found == .none || gap < foundGap || (gap == foundGap && since < foundSince) {
@@ -55,6 +66,27 @@ extension RunQueue {
             foundSince = since
           }
         }
+      }
+      walk.advance(in: store)
+    }
+    return found.ifPresent
+  }
+
+  /// The queued entity that this CPU can best do without in an exchange with CPU `other`: of those that may and would run
+  /// there, the one that has stayed here longest.
+  public func exchangeOffer<Store: EntityStore & ~Copyable & ~Escapable>(
+    to other: Int, in store: inout Store
+  ) -> EntityIndex? {
+    var found = EntityIndex.none
+    var walk = HeapWalk(byActualTime)
+    for _ in 0..<Self.stealSearchLimit {
+      let index = walk.position
+      guard index != .none else { break }
+      if index != departing, store[index].hardAffinity.contains(other),
+        store[index].softAffinity.contains(other) || !store[index].softAffinity.contains(cpu),
+        found == .none || store[index].admittedAt < store[found].admittedAt
+      {
+        found = index
       }
       walk.advance(in: store)
     }

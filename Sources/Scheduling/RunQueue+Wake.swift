@@ -38,8 +38,10 @@ extension RunQueue {
     }
     bringUpToDate(in: &store, now: now)
     store[index].catchUp(with: virtualTime, now: now)
+    // Who waited for an event has a claim to be quick. Who was paused or down has none: being paused earns nothing.
+    let woken = store[index].account.state == .blocked
     store[index].account.enter(.runnable, now: now)
-    return makeReady(index, woken: true, in: &store, now: now)
+    return makeReady(index, woken: woken, in: &store, now: now)
   }
 
   /// Queues or parks a runnable entity that is new to the runnable ones, and says what follows for the current one.
@@ -47,9 +49,8 @@ extension RunQueue {
     _ index: EntityIndex, woken: Bool, in store: inout Store, now: UInt64
   ) -> WakeOutcome {
     if store[index].cap.isCapped {
-      store[index].cap.roll(to: now, window: parameters.capWindow)
-      if store[index].cap.isExhausted {
-        park(index, in: &store)
+      if isBudgetSpent(index, in: &store, now: now) {
+        park(index, in: &store, now: now)
         return rearm(at: parked.due(in: &store))
       }
     }

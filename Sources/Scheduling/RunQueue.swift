@@ -25,6 +25,9 @@ public struct RunQueue: ~Copyable {
   /// When the present slice ends, in nanoseconds of system time; `UInt64.max`: no timer is needed.
   public internal(set) var sliceEnd = UInt64.max
 
+  /// How long the CPU has idled.
+  public internal(set) var idleTime = IdleTime()
+
   var currentIndex = EntityIndex.none
   /// The entity that was switched away from, until the caller has saved its registers.
   var departing = EntityIndex.none
@@ -52,7 +55,7 @@ public struct RunQueue: ~Copyable {
   mutating func bringUpToDate<Store: EntityStore & ~Copyable & ~Escapable>(in store: inout Store, now: UInt64) {
     var least = byActualTime.root == .none ? nil : store[byActualTime.root].actual
     if currentIndex != .none, store[currentIndex].account.state == .running {
-      store[currentIndex].charge(until: now, capWindow: parameters.capWindow)
+      store[currentIndex].charge(until: now)
       let actual = store[currentIndex].actual
       if let other = least { least = actual.precedes(other) ? actual : other } else { least = actual }
     }
@@ -83,7 +86,7 @@ public struct RunQueue: ~Copyable {
     store[index].ticket = nextTicket
     nextTicket &+= 1  // 2^63 tickets last longer than the clock.
     store[index].membership = .queued
-    store[index].warp.refresh(now: now)
+    store[index].warp.refresh(now: now, woken: woken, isAlone: runnableCount == 1)
     if woken, !store[index].warp.isActive {
       let lead = store[index].actual.distance(from: virtualTime)
       if lead > 0, UInt64(lead) < VirtualRate.virtual(elapsed: parameters.allowance, weight: store[index].weight) {
@@ -99,12 +102,6 @@ public struct RunQueue: ~Copyable {
     byActualTime.remove(index, in: &store)
     if store[index].isBorrowing { byEffectiveTime.remove(index, in: &store) }
     store[index].wakeLoan = 0
-  }
-
-  /// Parks an entity of this queue that is nowhere else. Its weight is no longer counted.
-  mutating func park<Store: EntityStore & ~Copyable & ~Escapable>(_ index: EntityIndex, in store: inout Store) {
-    store[index].membership = .parked
-    parked.append(index, in: &store)
   }
 
   /// Counts an entity as runnable here.

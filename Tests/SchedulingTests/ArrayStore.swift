@@ -11,22 +11,36 @@ let second: UInt64 = 1_000_000_000
 /// Entities by index.
 struct ArrayStore: EntityStore {
   var entities: [BVTEntity] = []
+  /// The domain that each entity belongs to, and what is left of each domain's budget.
+  var groups: [Int] = []
+  var budgets: [SharedBudget] = []
 
   subscript(index: EntityIndex) -> BVTEntity {
     get { entities[Int(index.rawValue)] }
     _modify { yield &entities[Int(index.rawValue)] }
   }
 
-  /// Adds an entity and returns its handle.
+  mutating func changeBudget(of index: EntityIndex, _ change: (inout SharedBudget) -> UInt64) -> UInt64 {
+    change(&budgets[groups[Int(index.rawValue)]])
+  }
+
+  /// Adds a domain and returns its number.
+  mutating func addGroup() -> Int {
+    budgets.append(SharedBudget())
+    return budgets.count - 1
+  }
+
+  /// Adds an entity, to a domain of its own unless told otherwise, and returns its handle.
   mutating func add(
     weight: UInt16 = 256, warp: WarpSettings = .none, capBudget: UInt64 = 0, hard: CPUMask = .all, soft: CPUMask = .all,
-    now: UInt64 = 0
+    group: Int? = nil, sharers: UInt32 = 1, now: UInt64 = 0
   ) -> EntityIndex {
     var entity = BVTEntity(weight: weight, now: now)
     entity.setWarp(warp)
-    entity.setCap(budget: capBudget)
+    entity.setCap(budget: capBudget, sharers: sharers)
     entity.setAffinity(hard: hard, soft: soft)
     entities.append(entity)
+    groups.append(group ?? addGroup())
     return EntityIndex(UInt32(entities.count - 1))
   }
 }

@@ -64,32 +64,45 @@ struct CapTests {
     #expect(machine.share(capped) >= 0.17)
   }
 
-  @Test("Charging over any windows agrees with a count window by window", arguments: 0..<20)
-  func chargeAgainstModel(seed: UInt64) {
+  @Test("A shared budget agrees with a count window by window", arguments: 0..<20)
+  func sharedBudgetAgainstModel(seed: UInt64) {
     var random = Randomness(seed: seed)
     let window: UInt64 = 1_000
     for _ in 0..<20 {
-      var cap = CapState()
-      cap.budget = 1 + random.next() % window
-      cap.roll(to: 0, window: window)
-      var debt: UInt64 = 0
-      var now: UInt64 = 0
-      for _ in 0..<10 {
-        let start = now + random.next() % 2_500
-        let end = start + random.next() % 4_500
-        for instant in now..<end {
-          if instant % window == 0, instant > 0 { debt -= min(debt, cap.budget) }
-          if instant >= start { debt += 1 }
+      let budget = 1 + random.next() % 4_000
+      var shared = SharedBudget()
+      #expect(SharedBudget(rawValue: shared.rawValue) == shared)
+      var now = random.next() % 1_000_000_000_000
+      // Of its past a budget knows only that there is none.
+      shared.open(at: now, budget: budget, window: window)
+      var number = now / window
+      var left = Int64(budget)
+      for _ in 0..<200 {
+        now += random.next() % 2_500
+        while number < now / window {
+          left = min(Int64(budget), left < 0 ? left + Int64(budget) : Int64(budget))
+          number += 1
         }
-        now = end
-        cap.charge(from: start, to: end, window: window)
-        if end % window == 0 {
-          // The boundary belongs to the next window: the model crosses it at the beginning of its next run.
-          #expect(cap.windowEnd == end || cap.windowEnd == end + window)
-        } else if start < end {
-          #expect(cap.used == debt)
-          #expect(cap.windowEnd == (end / window + 1) * window)
+        shared.open(at: now, budget: budget, window: window)
+        // A CPU whose clock is behind changes nothing.
+        shared.open(at: now - min(now, random.next() % 100_000), budget: budget, window: window)
+        #expect(shared.left == left)
+        let wanted = random.next() % 3_000
+        let drawn = shared.draw(wanted)
+        #expect(drawn == (left > 0 ? min(wanted, UInt64(left)) : 0))
+        left -= Int64(drawn)
+        let used = random.next() % 4_000
+        let end = (now / window + 1) * window
+        now += random.below(2) == 0 ? 0 : used
+        let isSame = now / window == number
+        while number < now / window {
+          left = min(Int64(budget), left < 0 ? left + Int64(budget) : Int64(budget))
+          number += 1
         }
+        shared.open(at: now, budget: budget, window: window)
+        shared.settle(drawn: drawn, used: used, end: end, window: window)
+        if used > drawn { left -= Int64(used - drawn) } else if isSame { left += Int64(drawn - used) }
+        #expect(shared.left == left)
       }
     }
   }
@@ -146,8 +159,8 @@ struct CapTests {
   func budgets() {
     #expect(CapState.budget(percent: 0, window: 10 * millisecond) == 0)
     #expect(CapState.budget(percent: 100, window: 10 * millisecond) == 0)
-    #expect(CapState.budget(percent: 100, sharers: 4, window: 10 * millisecond) == 2_500_000)
-    #expect(CapState.budget(percent: 350, sharers: 4, window: 10 * millisecond) == 8_750_000)
+    #expect(CapState.budget(percent: 100, sharers: 4, window: 10 * millisecond) == 10_000_000)
+    #expect(CapState.budget(percent: 350, sharers: 4, window: 10 * millisecond) == 35_000_000)
     #expect(CapState.budget(percent: 400, sharers: 4, window: 10 * millisecond) == 0)
     #expect(CapState.budget(percent: 65_535, sharers: .max, window: .max) > 0)
     #expect(CapState.budget(percent: 1, sharers: 0, window: 100) == 1)

@@ -60,10 +60,10 @@ struct FairnessTests {
     var now: UInt64 = 0
     for _ in 0..<10_000 {
       now += random.next() % 5_000
-      piecewise.charge(until: now, capWindow: 10 * millisecond)
+      piecewise.charge(until: now)
     }
     var whole = BVTEntity(weight: weight, now: 0)
-    whole.charge(until: now, capWindow: 10 * millisecond)
+    whole.charge(until: now)
     #expect(piecewise.actual == whole.actual)
     #expect(piecewise.remainder == whole.remainder)
     #expect(whole.actual.rawValue == now * 256 / UInt64(weight))

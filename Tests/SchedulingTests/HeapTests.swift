@@ -17,6 +17,7 @@ struct CountingStore: EntityStore {
       yield &entities[Int(index.rawValue)]
     }
   }
+  mutating func changeBudget(of index: EntityIndex, _ change: (inout SharedBudget) -> UInt64) -> UInt64 { 0 }
 }
 
 struct HeapTests {

@@ -22,6 +22,7 @@ extension RunQueue {
     copy.byActualTime = byActualTime
     copy.byEffectiveTime = byEffectiveTime
     copy.parked = parked
+    copy.idleTime = idleTime
     return copy
   }
 }
@@ -119,12 +120,15 @@ struct Pair {
     guard model.entities[number].place == .away else { return }
     store[index(number)].setWarp(warp)
     store[index(number)].setCap(budget: budget)
+    store.budgets[number] = SharedBudget()
     model.entities[number].warp = warp
     model.entities[number].warps = false
     model.entities[number].warpUsed = 0
     model.entities[number].budget = Int(budget)
     model.entities[number].used = 0
-    model.entities[number].window = Int(now) / model.window
+    model.entities[number].drawn = 0
+    model.entities[number].left = 0
+    model.entities[number].window = -1
   }
 
   /// Compares all that can be seen.

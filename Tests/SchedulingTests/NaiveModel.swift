@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The scheduler once more, as plainly as it can be said: lists searched from end to end, virtual time that never wraps,
-// caps counted window by window. The run queue must make the same picks.
+// budgets in plain numbers. The run queue must make the same picks.
 
 @testable import Scheduling
 
@@ -24,9 +24,14 @@ struct NaiveModel {
     var warpUsed = 0
     var warpLastRun = 0
     var budget = 0
+    /// What is left of the budget in window number `window`.
+    var left = 0
+    var window = -1
+    /// What it has taken of it in window number `drawnWindow`, and how much of that it has run.
+    var drawn = 0
+    var drawnWindow = 0
     var used = 0
-    /// The number of the window to which `used` belongs.
-    var window = 0
+    var parkedWindow = 0
     var parkedOrder = 0
     var times = [0, 0, 0, 0]
     var since = 0
@@ -42,11 +47,31 @@ struct NaiveModel {
     }
 
     mutating func openWindows(to number: Int) {
-      guard budget != 0 else { return }
       while window < number {
-        used = max(0, used - budget)
+        left = min(budget, left < 0 ? left + budget : budget)
         window += 1
       }
+    }
+
+    mutating func settle(_ number: Int) {
+      openWindows(to: number)
+      if used > drawn { left -= used - drawn } else if window == drawnWindow { left += drawn - used }
+      drawn = 0
+      used = 0
+    }
+
+    /// Takes all that is left; whether that is anything.
+    mutating func draw(_ number: Int) -> Bool {
+      settle(number)
+      drawnWindow = number
+      drawn = max(0, left)
+      left -= drawn
+      return drawn > 0
+    }
+
+    mutating func isSpent(_ number: Int) -> Bool {
+      openWindows(to: number)
+      return left <= 0
     }
   }
 
@@ -104,14 +129,7 @@ struct NaiveModel {
       if limit != 0, entities[index].warpUsed >= limit { entities[index].warps = false }
     }
     if entities[index].budget != 0 {
-      var from = entities[index].charged
-      while from < now {
-        entities[index].openWindows(to: from / window)
-        let to = min(now, (from / window + 1) * window)
-        entities[index].used += to - from
-        from = to
-      }
-      entities[index].openWindows(to: now / window)
+      entities[index].used += elapsed
     }
     entities[index].charged = now
   }
@@ -134,9 +152,8 @@ struct NaiveModel {
   }
 
   mutating func ready(_ index: Int, woken: Bool, _ now: Int) -> WakeOutcome {
-    entities[index].openWindows(to: now / window)
-    if entities[index].budget != 0, entities[index].used >= entities[index].budget {
-      park(index)
+    if entities[index].budget != 0, entities[index].isSpent(now / window) {
+      park(index, now)
       return rearm(parkedDue!)
     }
     enqueue(index, woken: woken, now)
@@ -154,8 +171,10 @@ struct NaiveModel {
     return .rearm(at: UInt64(time))
   }
 
-  mutating func park(_ index: Int) {
+  mutating func park(_ index: Int, _ now: Int) {
+    entities[index].wakeLoan = 0
     entities[index].place = .parked
+    entities[index].parkedWindow = now / window
     entities[index].parkedOrder = orders
     orders += 1
   }
@@ -165,7 +184,7 @@ struct NaiveModel {
       .sorted { entities[$0].parkedOrder < entities[$1].parkedOrder }
   }
 
-  var parkedDue: Int? { parked.first.map { (entities[$0].window + 1) * window } }
+  var parkedDue: Int? { parked.first.map { (entities[$0].parkedWindow + 1) * window } }
 
   mutating func admit(_ index: Int, _ now: Int) -> WakeOutcome {
     guard entities[index].place == .away else { return .none }
@@ -195,8 +214,9 @@ struct NaiveModel {
     guard entities[index].place == .asleep else { return .none }
     tick(now)
     entities[index].actual = max(entities[index].actual, virtualTime)
+    let woken = entities[index].state == .blocked
     entities[index].enter(.runnable, now)
-    return ready(index, woken: true, now)
+    return ready(index, woken: woken, now)
   }
 
   mutating func sleep(_ index: Int, _ reason: SleepReason, _ now: Int) -> Bool {
@@ -219,10 +239,9 @@ struct NaiveModel {
   /// Returns the next entity and how long it runs, `nil` without a bound.
   mutating func decide(_ now: Int) -> (next: Int?, runFor: Int?) {
     tick(now)
-    for index in parked.prefix(32) where (entities[index].window + 1) * window <= now {
-      entities[index].openWindows(to: now / window)
-      if entities[index].used >= entities[index].budget {
-        park(index)
+    for index in parked.prefix(32) where (entities[index].parkedWindow + 1) * window <= now {
+      if entities[index].isSpent(now / window) {
+        park(index, now)
       } else {
         entities[index].actual = max(entities[index].actual, virtualTime)
         enqueue(index, woken: false, now)
@@ -233,15 +252,20 @@ struct NaiveModel {
     if let old = current {
       if !entities[old].wants {
         entities[old].place = .asleep
+        entities[old].settle(now / window)
         current = nil
-      } else if entities[old].budget != 0, entities[old].used >= entities[old].budget {
+      } else if entities[old].budget != 0,
+        entities[old].used >= entities[old].drawn || entities[old].drawnWindow != now / window,
+        !entities[old].draw(now / window)
+      {
         entities[old].enter(.runnable, now)
-        park(old)
+        park(old, now)
         current = nil
       } else if let other = best,
         isYielding || entities[old].effective - entities[other].effective >= virtualAllowance(old)
       {
         if isYielding { forced = other }
+        entities[old].settle(now / window)
         entities[old].enter(.runnable, now)
         enqueue(old, woken: false, now)
         current = nil
@@ -252,12 +276,15 @@ struct NaiveModel {
     isYielding = false
     if isNew {
       current = forced ?? best
+      while let chosen = current, entities[chosen].budget != 0, !entities[chosen].draw(now / window) {
+        park(chosen, now)
+        current = best
+      }
       if let current {
         entities[current].place = .current
         entities[current].wakeLoan = 0
         entities[current].enter(.running, now)
         entities[current].charged = now
-        entities[current].openWindows(to: now / window)
       }
     }
     sliceEnd = parkedDue
@@ -274,7 +301,10 @@ struct NaiveModel {
         bounds.append(max(min(real, maximumSlice) + quantum, isNew ? shortest : 1))
         bounds.append(maximumSlice)
       }
-      if entity.budget != 0 { bounds.append(entity.budget - entity.used) }
+      if entity.budget != 0 {
+        bounds.append(entity.drawn - entity.used)
+        bounds.append((entity.drawnWindow + 1) * window - now)
+      }
       if entity.warps, entity.warp.limit != 0 { bounds.append(Int(entity.warp.limit) - entity.warpUsed) }
       if let slice = bounds.min() { sliceEnd = min(sliceEnd ?? .max, now + slice) }
     }

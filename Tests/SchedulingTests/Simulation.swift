@@ -67,9 +67,11 @@ struct Simulation {
   @discardableResult
   mutating func add(
     _ behaviour: Behaviour = .hog, weight: UInt16 = 256, warp: WarpSettings = .none, capBudget: UInt64 = 0,
-    hard: CPUMask = .all, soft: CPUMask = .all, on cpu: Int = 0
+    hard: CPUMask = .all, soft: CPUMask = .all, group: Int? = nil, sharers: UInt32 = 1, on cpu: Int = 0
   ) -> EntityIndex {
-    let index = store.add(weight: weight, warp: warp, capBudget: capBudget, hard: hard, soft: soft, now: now)
+    let index = store.add(
+      weight: weight, warp: warp, capBudget: capBudget, hard: hard, soft: soft, group: group, sharers: sharers, now: now
+    )
     behaviours.append(behaviour)
     wakeTimes.append(.max)
     burstLeft.append(behaviour.burst)
@@ -167,8 +169,13 @@ struct Simulation {
   private mutating func balance(_ thief: SimulatedCPU) {
     guard !thief.queue.isIdle else { return }
     let victim = cpus.max { $0.queue.runnableWeight < $1.queue.runnableWeight }!
-    if victim !== thief {
-      steal(from: victim, for: thief, purpose: .balance(weight: thief.queue.runnableWeight))
+    guard victim !== thief else { return }
+    if steal(from: victim, for: thief, purpose: .balance(weight: thief.queue.runnableWeight)) { return }
+    guard let offer = thief.queue.exchangeOffer(to: victim.queue.cpu, in: &store) else { return }
+    let purpose = StealPurpose.exchange(weight: thief.queue.runnableWeight, offered: store[offer].weight)
+    if steal(from: victim, for: thief, purpose: purpose) {
+      check(thief.queue.withdraw(offer, in: &store, now: now))
+      handle(victim.queue.admit(offer, in: &store, now: now), on: victim.queue.cpu)
     }
   }
 

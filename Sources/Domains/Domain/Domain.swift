@@ -26,8 +26,8 @@ public struct Domain: ~Copyable {
   /// How many vCPUs it can have.
   public let maximumVCPUs: Int
 
-  /// What CPUID tells it.
-  public let processor: CPUIDPolicy
+  /// What CPUID tells it. The toolstack may change it under `life` until the first vCPU is initialised (`setPolicy`).
+  public internal(set) var processor: CPUIDPolicy
 
   // ---- Touched by its own vCPUs only; a race between them harms nobody else ----
 
@@ -54,6 +54,8 @@ public struct Domain: ~Copyable {
   public var timeOffset = AtomicWord(0)
   /// Frames that have been promised to it and are not allocated yet. Changed only under the lock of `MachineMemory.claims`.
   public var claimedFrames = AtomicWord(0)
+  /// Its share of the CPUs.
+  public var shares = DomainShares()
   /// Where it is told which physical interrupts need PHYSDEVOP_eoi: one more than the frame's number, and bit 63 if that
   /// call unmasks the event too; zero if nowhere. Set once. The frame holds a writable use.
   public var eoiFrame = AtomicWord(0)
@@ -70,6 +72,8 @@ public struct Domain: ~Copyable {
   public var grants: Lock<GrantTable>
   /// Its memory map.
   public var memory = Lock<DomainMemory>(.domainFrames, DomainMemory())
+  /// Ports and interrupts that it has been given.
+  public var deviceRights = Lock<DeviceRights>(.domainFrames, DeviceRights())
 
   /// A new domain without vCPUs.
   public init(

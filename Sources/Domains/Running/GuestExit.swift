@@ -59,7 +59,9 @@ public enum GuestExit {
     let work = cpu[].work.exchange(0)
     if work & CPUWork.timers != 0 {
       cpu[].timerDeadline = UInt64.max
-      Timers.run(cpu, now: Hypervisor.now)
+      let now = Hypervisor.now
+      Timers.run(cpu, now: now)
+      if now >= cpu[].nextBalance { Scheduler.balance(cpu, now: now) }
       Timers.program(cpu)
     }
     if work & CPUWork.console != 0 { ConsoleInput.run() }

@@ -22,6 +22,8 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var work = AtomicWord(0)
   /// When the running vCPU's slice ends, in system time.
   public var sliceEnd: UInt64 = UInt64.max
+  /// When it next compares its load with that of other CPUs, in system time; `UInt64.max` if there are none.
+  public var nextBalance: UInt64 = 0
   /// When the timer will interrupt, in system time.
   public var timerDeadline: UInt64 = UInt64.max
   /// LDT pages that show a frame, as bits, so that a switch need only look at those.

@@ -12,6 +12,7 @@ import XenABI
 public enum Scheduler {
   /// Brings the run queue in line with the vCPU's holds, after anybody has changed them.
   public static func settle(_ vcpu: Ref<VCPU>) {
+    var isPlaced = false
     while true {
       let number = Int(vcpu[].entity.cpu)
       guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return }
@@ -22,6 +23,7 @@ public enum Scheduler {
         var store = VCPUStore()
         let holds = vcpu[].holds.load()
         if holds == 0 {
+          if !isPlaced, queue.runnableCount != 0, vcpu[].entity.account.state == .offline { return .place }
           let outcome = queue.wake(vcpu[].index, in: &store, now: now)
           isCrowded = queue.runnableCount > 1
           switch outcome {
@@ -35,6 +37,10 @@ public enum Scheduler {
       }
       switch result {
       case .moved: continue
+      case .place:
+        isPlaced = true
+        replace(vcpu)
+        continue
       case .fine: break
       case .rearm(let time):
         if number == CPUs.current {
@@ -45,21 +51,13 @@ public enum Scheduler {
         }
       case .decide: demandDecision(cpu)
       }
-      if isCrowded { callIdleCPU(besides: number) }
+      if isCrowded { callIdleCPU(for: vcpu, besides: number) }
       return
     }
   }
 
-  /// Somebody waits on a CPU that is busy: an idle one is to come and steal.
-  private static func callIdleCPU(besides number: Int) {
-    for other in 0..<CPUs.started where other != number && CPUs.isOnline(other) {
-      guard let cpu = Ref<Hypervisor>.shared[].cpus[other], cpu[].isIdle else { continue }
-      return demandDecision(cpu)
-    }
-  }
-
   private enum Settled {
-    case moved, fine, decide
+    case moved, place, fine, decide
     case rearm(UInt64)
   }
 
@@ -76,46 +74,6 @@ public enum Scheduler {
     cpu[].work.fetchOr(CPUWork.schedule)
   }
 
-  /// Puts a new vCPU on the run queue of the CPU that suits it best.
-  public static func admit(_ vcpu: Ref<VCPU>) {
-    let hypervisor = Ref<Hypervisor>.shared
-    let number = place(vcpu, hypervisor)
-    guard let cpu = hypervisor[].cpus[number] else { return }
-    let outcome = cpu[].queue.withLock { queue in
-      var store = VCPUStore()
-      vcpu[].cpu.store(UInt64(number))
-      return queue.admit(vcpu[].index, in: &store, now: Hypervisor.now)
-    }
-    if outcome != .none { demandDecision(cpu) }
-  }
-
-  /// Ties a vCPU to one CPU, or (nil) lets it go anywhere again.
-  public static func pin(_ vcpu: Ref<VCPU>, to cpu: Int?) {
-    let number = Int(vcpu[].entity.cpu)
-    guard let owner = Ref<Hypervisor>.shared[].cpus[number] else { return }
-    owner[].queue.withLock { queue in
-      guard Int(vcpu[].entity.cpu) == number else { return }
-      var store = VCPUStore()
-      // If it may not stay here, the decision on this CPU sends it on.
-      _ = queue.setAffinity(hard: cpu.map { CPUMask(cpu: $0) } ?? .all, soft: .all, of: vcpu[].index, in: &store)
-    }
-    demandDecision(owner)
-  }
-
-  private static func place(_ vcpu: Ref<VCPU>, _ hypervisor: Ref<Hypervisor>) -> Int {
-    var online = CPUMask()
-    var idle = CPUMask()
-    for number in 0..<CPUs.started {
-      guard CPUs.isOnline(number), let cpu = hypervisor[].cpus[number] else { continue }
-      online.insert(number)
-      if cpu[].isIdle { idle.insert(number) }
-    }
-    return choosePlacement(
-      hard: vcpu[].entity.hardAffinity, soft: vcpu[].entity.softAffinity, previous: Int(vcpu[].cpu.load()),
-      online: online,
-      idle: idle, load: { hypervisor[].cpus[$0]?[].queue.withLock { $0.runnableWeight } ?? UInt64.max }) ?? 0
-  }
-
   /// Chooses who runs on this CPU and switches to them; waits, with interrupts let in, while there is nobody.
   static func decide(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     while true {
@@ -127,12 +85,15 @@ public enum Scheduler {
         return decision
       }
       if let displaced = decision.displaced, let vcpu = Ref<Hypervisor>.shared[].vcpus.find(displaced) {
-        leave(cpu, frame)
-        admit(vcpu)
+        if cpu[].vcpu == vcpu { leave(cpu, frame) }
+        join(vcpu)
+        // Whoever changed its holds on the way has found no queue to tell.
+        settle(vcpu)
       }
       var next = decision.next
       if next == nil, steal(cpu, now: now) { continue }
-      cpu[].sliceEnd = decision.runFor == UInt64.max ? UInt64.max : now &+ decision.runFor
+      let end = decision.runFor == UInt64.max ? UInt64.max : now &+ decision.runFor
+      cpu[].sliceEnd = next == nil ? end : min(end, cpu[].nextBalance)
       Timers.program(cpu)
       guard let chosen = next, let vcpu = Ref<Hypervisor>.shared[].vcpus.find(chosen) else {
         next = nil
@@ -184,30 +145,5 @@ public enum Scheduler {
     cpu[].isIdle = true
     cpu[].vcpu?[].isRunning.store(0)
     while cpu[].work.load() == 0 { Registers.waitForInterrupt() }
-  }
-
-  /// Takes a waiting vCPU from the queue of another CPU. Gives whether there was one.
-  private static func steal(_ cpu: Ref<PhysicalCPU>, now: UInt64) -> Bool {
-    let hypervisor = Ref<Hypervisor>.shared
-    for number in 0..<CPUs.started where number != cpu[].number {
-      guard let other = hypervisor[].cpus[number] else { continue }
-      let stolen: EntityIndex? = other[].queue.withLock { queue in
-        var store = VCPUStore()
-        guard let index = queue.stealCandidate(for: cpu[].number, purpose: .idle, in: &store),
-          queue.withdraw(index, in: &store, now: now)
-        else { return nil }
-        return index
-      }
-      guard let stolen, let vcpu = hypervisor[].vcpus.find(stolen) else { continue }
-      cpu[].queue.withLock { queue in
-        var store = VCPUStore()
-        vcpu[].cpu.store(UInt64(cpu[].number))
-        _ = queue.admit(stolen, in: &store, now: now)
-      }
-      // Whoever changed its holds on the way has found no queue to tell.
-      settle(vcpu)
-      return true
-    }
-    return false
   }
 }

@@ -27,6 +27,8 @@ public struct VCPU: ~Copyable {
   /// What the scheduler keeps of it, under the same lock.
   public var entity: BVTEntity
 
+  /// Where it is wanted to run. Under the lock of `Hypervisor.pools`.
+  public var affinity = VCPUAffinity()
   /// What it is doing, and what holds it back (`VCPUHold`).
   public var holds = AtomicWord(VCPUHold.down)
   /// The CPU it runs on or last ran on.

@@ -45,6 +45,18 @@ struct VCPUStore: EntityStore {
     nonmutating _modify { yield &vcpu(index)[].entity }
   }
 
+  func changeBudget(of index: EntityIndex, _ change: (inout SharedBudget) -> UInt64) -> UInt64 {
+    let domain = vcpu(index)[].domain
+    var old = domain[].shares.budget.load()
+    while true {
+      var budget = SharedBudget(rawValue: old)
+      let result = change(&budget)
+      let found = domain[].shares.budget.compareExchange(expected: old, desired: budget.rawValue)
+      if found == old { return result }
+      old = found
+    }
+  }
+
   @inline(__always)
   func vcpu(_ index: EntityIndex) -> Ref<VCPU> {
     guard let vcpu = Ref<Hypervisor>.shared[].vcpus.find(index) else {

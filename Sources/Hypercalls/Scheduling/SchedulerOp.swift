@@ -128,8 +128,7 @@ extension Hypercall {
   private func pinOverride() throws(XenError) -> HypercallOutcome {
     guard domain[].mayUseHardware else { throw .notPermitted }
     let cpu = try GuestMemory.fetch(address(1), initial: Int32(0))
-    guard cpu < 0 || (Int(cpu) < CPUs.started && CPUs.isOnline(Int(cpu))) else { throw .invalid }
-    Scheduler.pin(vcpu, to: cpu < 0 ? nil : Int(cpu))
+    try Scheduler.override(vcpu, with: cpu < 0 ? nil : Int(cpu))
     return .success
   }
 }

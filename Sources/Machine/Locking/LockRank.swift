@@ -20,22 +20,24 @@ public enum LockRank: UInt8, Comparable {
   case events = 50
   /// The PCI, interrupt and I/O APIC assignments.
   case interrupts = 60
+  /// What everybody is entitled to of the CPUs: CPU pools, domains' weights and caps, vCPUs' affinities.
+  case shares = 70
   /// One CPU's run queue.
-  case runQueue = 70
+  case runQueue = 80
   /// One vCPU's timers: its deadlines, and in which CPU's queue it stands.
-  case vcpuTimers = 80
+  case vcpuTimers = 90
   /// One CPU's timers.
-  case timers = 90
+  case timers = 100
   /// One domain's list of frames, and its frame counts.
-  case domainFrames = 100
+  case domainFrames = 110
   /// The frame allocator.
-  case frameAllocator = 110
+  case frameAllocator = 120
   /// One domain's queues of events (FIFO delivery): innermost, as events are sent from anywhere.
-  case eventQueue = 120
+  case eventQueue = 130
   /// Console input and output, taken anywhere.
-  case console = 130
+  case console = 140
   /// Device accesses of two steps: the PCI configuration ports, the window onto device pages. Innermost.
-  case deviceAccess = 140
+  case deviceAccess = 150
 
   /// By place in the order.
   @inlinable public static func < (a: LockRank, b: LockRank) -> Bool { a.rawValue < b.rawValue }

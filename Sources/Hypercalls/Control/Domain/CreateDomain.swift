@@ -17,7 +17,12 @@ func createDomain(_ call: inout Hypercall, _ at: LinearAddress, wanted: UInt16) 
     at + UInt64(OFFSET_domctl_body &+ OFFSET_createdomain_handle), initial: InlineArray<2, UInt64>(repeating: 0))
   let id = try Ref<Hypervisor>.shared[].domainChanges.withLock { last throws(XenError) in
     specification.id = try number(wanted, &last)
-    return try DomainCreation.create(specification)[].id
+    let domain = try DomainCreation.create(specification)
+    // If the pool has just lost its CPUs, the domain is in the first one, and the toolstack hears of it when it moves it.
+    try? Ref<Hypervisor>.shared[].pools.withLock { pools throws(XenError) in
+      try pools.move(domain, to: request.cpupool_id)
+    }
+    return domain[].id
   }
   try GuestMemory.put(at + UInt64(OFFSET_domctl_domain), id.raw)
   return .success
@@ -46,7 +51,7 @@ private func specification(_ request: xen_domctl_createdomain) throws(XenError) 
   // Hardware-virtualized domains need hardware that is not used here; what only they have, others cannot ask for.
   guard request.flags & ~UInt32(XEN_DOMCTL_CDF_xs_domain) == 0, request.iommu_opts == 0, request.vmtrace_size == 0,
     request.arch.emulation_flags == 0, request.arch.misc_flags & ~UInt32(XEN_X86_MSR_RELAXED) == 0,
-    request.cpupool_id == 0
+    CPUPools.isUsable(request.cpupool_id)
   else { throw .invalid }
   guard request.max_vcpus >= 1, request.max_vcpus <= UInt32(Domain.vcpuLimit) else { throw .invalid }
   // Negative: the hypervisor's own limit.

@@ -51,6 +51,7 @@ func putInformation(_ domain: Ref<Domain>, _ at: LinearAddress) throws(XenError)
   }
   if domain[].vcpu(index: 0) == nil { record.max_vcpu_id = UInt32(XEN_INVALID_MAX_VCPU_ID) }
   record.cpu_time = time
+  record.cpupool = domain[].shares.pool
   record.flags = lifeFlags(domain)
   if isWaiting { record.flags |= UInt32(XEN_DOMINF_blocked) }
   if isRunning { record.flags |= UInt32(XEN_DOMINF_running) }

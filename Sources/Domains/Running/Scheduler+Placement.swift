@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which CPU a vCPU goes to: when it is new, when it may not stay, when it comes up or is unpaused, and when it wakes on a CPU
+// that is busy while another one idles.
+import Machine
+import Scheduling
+import XenABI
+
+extension Scheduler {
+  /// The CPUs that are there.
+  public static var onlineCPUs: CPUMask {
+    var online = CPUMask()
+    for number in 0..<CPUs.started where CPUs.isOnline(number) { online.insert(number) }
+    return online
+  }
+
+  /// Nanoseconds for which a CPU had nobody to run.
+  public static func idleTime(ofCPU number: Int) -> UInt64 {
+    let now = Hypervisor.now
+    return Ref<Hypervisor>.shared[].cpus[number]?[].queue.withLock { $0.idleTime.total(at: now) } ?? 0
+  }
+
+  /// Puts a vCPU that is in no queue on that of the CPU that suits it best.
+  static func join(_ vcpu: Ref<VCPU>, near previous: Int? = nil) {
+    let hypervisor = Ref<Hypervisor>.shared
+    guard let cpu = hypervisor[].cpus[place(vcpu, near: previous)] else { return }
+    let outcome = cpu[].queue.withLock { queue in
+      var store = VCPUStore()
+      vcpu[].cpu.store(UInt64(cpu[].number))
+      return queue.admit(vcpu[].index, in: &store, now: Hypervisor.now)
+    }
+    if outcome != .none { demandDecision(cpu) }
+  }
+
+  /// The CPU that suits a vCPU best: `previous` rather than another, if that is no worse; by default the one it ran on last. A
+  /// negative number: it has none.
+  private static func place(_ vcpu: Ref<VCPU>, near previous: Int?) -> Int {
+    let hypervisor = Ref<Hypervisor>.shared
+    var online = CPUMask()
+    var idle = CPUMask()
+    for number in 0..<CPUs.started {
+      guard CPUs.isOnline(number), let cpu = hypervisor[].cpus[number] else { continue }
+      online.insert(number)
+      if cpu[].isIdle { idle.insert(number) }
+    }
+    return choosePlacement(
+      hard: vcpu[].entity.hardAffinity, soft: vcpu[].entity.softAffinity,
+      previous: previous ?? Int(vcpu[].cpu.load()), online: online, idle: idle,
+      load: { hypervisor[].cpus[$0]?[].queue.withLock { $0.runnableWeight } ?? UInt64.max }) ?? 0
+  }
+
+  /// Before a vCPU that was paused or down becomes runnable on a busy CPU: has it go to the one with the least to do. Its
+  /// caches are cold anywhere.
+  static func replace(_ vcpu: Ref<VCPU>) {
+    let isGone = withQueue(of: vcpu) { queue, _ in
+      var store = VCPUStore()
+      guard !vcpu[].entity.isRunnable else { return false }
+      return queue.withdraw(vcpu[].index, in: &store, now: Hypervisor.now)
+    }
+    if isGone == true { join(vcpu, near: -1) }
+  }
+
+  /// A vCPU waits on a CPU that is busy: an idle one where it may run, better one where it should, is to come and take it.
+  static func callIdleCPU(for vcpu: Ref<VCPU>, besides number: Int) {
+    let hard = vcpu[].entity.hardAffinity
+    let soft = vcpu[].entity.softAffinity
+    var second: Ref<PhysicalCPU>?
+    for other in 0..<CPUs.started where other != number && CPUs.isOnline(other) {
+      guard let cpu = Ref<Hypervisor>.shared[].cpus[other], cpu[].isIdle, hard.contains(other) else { continue }
+      if soft.contains(other) { return demandDecision(cpu) }
+      second = second ?? cpu
+    }
+    if let second { demandDecision(second) }
+  }
+}
