@@ -18,6 +18,7 @@ enum FastDomain0 {
     "nftables": ["usr/sbin/nft"],
     "kmod": ["bin/kmod", "bin/lsmod", "sbin/modprobe", "sbin/insmod", "sbin/rmmod", "sbin/modinfo"],
     "mount": ["sbin/losetup"],
+    "dmsetup": ["sbin/dmsetup"],
     "util-linux": ["usr/bin/flock"],
     "coreutils": ["usr/bin/stat"],
     "ncurses-base": ["lib/terminfo/l/linux", "lib/terminfo/v/vt100", "lib/terminfo/x/xterm"],
@@ -43,7 +44,7 @@ enum FastDomain0 {
 
   /// Makes build/domain0-fast.lz4 and returns its path.
   static func build(kernel: DebianKernel) throws -> String {
-    try DebianPackages.ensure([.machine, .toolsInitramfs, .compressors])
+    try DebianPackages.ensure([.machine, .headers, .toolsInitramfs, .staticPrograms, .compressors])
     let packages = try DebianClosure.unpacked(
       whole + programs.keys.sorted(), title: "domain0-fast", leavingOut: leftOut)
     var tree = FileTree()
@@ -67,6 +68,9 @@ enum FastDomain0 {
     try tree.add(Places.root + "/Integration/domain0-common")
     try tree.add(Places.root + "/Integration/domain0-fast")
     tree["scenarios/common"] = .file(Places.root + "/Integration/scenarios/common", executable: true)
+    for program in try StaticPrograms.build("domain0-programs") + StaticPrograms.build("guest-programs") {
+      tree["bin/" + (program as NSString).lastPathComponent] = .file(program, executable: true)
+    }
     try addGuests(to: &tree, kernel: kernel)
     for folder in ["dev", "proc", "sys", "tmp", "run", "mnt", "root", "var/log/xen/console", "var/lib/xen/dump"] {
       tree[folder] = .folder
