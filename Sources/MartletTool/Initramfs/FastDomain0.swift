@@ -93,6 +93,11 @@ enum FastDomain0 {
     tree["guests/initrd"] = .file(try GuestInitramfs.build("initrd", kernel: kernel), executable: false)
     tree["guests/vmlinuz-cloud"] = .file(cloud.image, executable: false)
     tree["guests/initrd-cloud"] = .file(try GuestInitramfs.build("initrd-cloud", kernel: cloud), executable: false)
+    // Guests that are not Linux, as their packages install them.
+    let mach = try DebianArchive.unpacked("gnumach-image-1.8-xen-486") + "/boot/gnumach-1.8-xen-486.gz"
+    tree["guests/gnumach.gz"] = .file(mach, executable: false)
+    let grub = try DebianArchive.unpacked("grub-xen-host") + "/usr/lib/grub-xen/grub-x86_64-xen.bin"
+    tree["guests/grub-x86_64-xen.bin"] = .file(grub, executable: false)
     if Places.exists(Places.guests) { tree["guests/guest.elf"] = .file(Places.guests, executable: false) }
   }
 
