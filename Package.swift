@@ -27,7 +27,8 @@ var targets: [Target] = [
   .target(name: "Frames", dependencies: ["XenABI", "Machine"], swiftSettings: safe),
   .target(
     name: "Domains", dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions"], swiftSettings: safe),
-  .target(name: "Hypercalls", dependencies: ["XenABI", "Machine", "Frames", "Domains"], swiftSettings: safe),
+  .target(
+    name: "Hypercalls", dependencies: ["XenABI", "Machine", "Frames", "Instructions", "Domains"], swiftSettings: safe),
 ]
 var products: [Product] = []
 
@@ -79,6 +80,9 @@ if metal {
       path: "Tests/Support",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
+      name: "SharingTests", dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
       name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
@@ -87,6 +91,10 @@ if metal {
         "MachineTurn",
         "CXenABI", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
       ],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
+      name: "SystemControlTests",
+      dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Instructions", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "ConsoleTests", dependencies: ["MachineTurn", "Machine", "Domains"],

@@ -26,8 +26,8 @@ public struct Domain: ~Copyable {
   /// How many vCPUs it can have.
   public let maximumVCPUs: Int
 
-  /// What CPUID tells it.
-  public let processor: CPUIDPolicy
+  /// What CPUID tells it. The toolstack may change it under `life` until the first vCPU is initialised (`setPolicy`).
+  public internal(set) var processor: CPUIDPolicy
 
   // ---- Touched by its own vCPUs only; a race between them harms nobody else ----
 
@@ -70,6 +70,8 @@ public struct Domain: ~Copyable {
   public var grants: Lock<GrantTable>
   /// Its memory map.
   public var memory = Lock<DomainMemory>(.domainFrames, DomainMemory())
+  /// Ports and interrupts that it has been given.
+  public var deviceRights = Lock<DeviceRights>(.domainFrames, DeviceRights())
 
   /// A new domain without vCPUs.
   public init(

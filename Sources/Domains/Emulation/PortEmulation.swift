@@ -99,11 +99,19 @@ public enum PortEmulation {
 
   /// Whether the domain reaches the device behind the ports.
   public static func isPermitted(_ domain: Ref<Domain>, _ port: UInt16, count: UInt16) -> Bool {
-    guard domain[].mayUseHardware else { return false }
-    let last = UInt32(port) &+ UInt32(count) &- 1
+    isPermitted(domain, UInt32(port), through: UInt32(port) &+ UInt32(count) &- 1)
+  }
+
+  /// Whether the domain reaches the devices behind all ports from `first` to `last`: any but the hypervisor's own with
+  /// hardware, those that it has been given without.
+  public static func isPermitted(_ domain: Ref<Domain>, _ first: UInt32, through last: UInt32) -> Bool {
+    guard
+      domain[].mayUseHardware
+        || domain[].deviceRights.withLock({ $0.ports.contains(UInt64(first), through: UInt64(last)) })
+    else { return false }
     // The legacy interrupt controllers and the interval timer are ours; so is the serial port that the console uses.
     let kept: InlineArray<4, (UInt32, UInt32)> = [(0x20, 0x21), (0xa0, 0xa1), (0x40, 0x43), Self.consolePorts]
-    for index in kept.indices where UInt32(port) <= kept[index].1 && last >= kept[index].0 { return false }
+    for index in kept.indices where first <= kept[index].1 && last >= kept[index].0 { return false }
     return last <= 0xffff
   }
 

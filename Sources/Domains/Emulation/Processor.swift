@@ -6,18 +6,20 @@ import XenABI
 
 /// CPUID on a guest's behalf.
 public enum Processor {
-  static func host(_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters {
+  /// Executes CPUID on this CPU; all are alike.
+  public static func host(_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters {
     let r = Registers.cpuid(leaf, subleaf)
     return CPUIDRegisters(eax: r.eax, ebx: r.ebx, ecx: r.ecx, edx: r.edx)
   }
 
-  /// The policy of a domain, made when the domain is.
-  public static func policy(isControlDomain: Bool, vcpuLimit: Int) -> CPUIDPolicy {
+  /// The policy of a domain, made when the domain is: what a new one gets, or the widest that the toolstack may give it.
+  public static func policy(isControlDomain: Bool, vcpuLimit: Int, isWidest: Bool = false) -> CPUIDPolicy {
     var traits = CPUIDTraits()
     traits.isControlDomain = isControlDomain
     traits.vcpuLimit = UInt32(vcpuLimit)
     traits.extendedStateMask = CPUFeatures.current.xsave ? CPUFeatures.current.xcr0 : 0
-    traits.offersInvariantTimeStamp = isControlDomain
+    // The toolstack offers it to domains that will not be moved to another machine.
+    traits.offersInvariantTimeStamp = isControlDomain || isWidest
     traits.machineAddressWidth = CPUFeatures.current.physicalBits
     let clock = Ref<Hypervisor>.shared[].clock
     traits.time.isReliable = true
@@ -46,12 +48,16 @@ public enum Processor {
 
 /// RDMSR and WRMSR on a guest's behalf.
 enum ModelSpecific {
+  /// Whether the processor has MSR IA32_ARCH_CAPABILITIES.
+  static var hasCapabilities: Bool { Registers.cpuid(0).eax >= 7 && Registers.cpuid(7).edx &>> 29 & 1 != 0 }
+
   static func policy(_ vcpu: Ref<VCPU>) -> MSRPolicy {
     var policy = MSRPolicy()
     policy.isControlDomain = vcpu[].domain[].isPrivileged
     policy.vendor = vcpu[].domain[].processor.vendor
     // CPUID leaf 7 tells of IA32_ARCH_CAPABILITIES, and guests believe it.
-    policy.hasArchitecturalCapabilities = Registers.cpuid(0).eax >= 7 && Registers.cpuid(7).edx &>> 29 & 1 != 0
+    policy.hasArchitecturalCapabilities =
+      hasCapabilities && vcpu[].domain[].processor.showsCapabilities
     return policy
   }
 
@@ -63,7 +69,8 @@ enum ModelSpecific {
     case .constant(let constant): value = constant
     case .hardware(let mask):
       guard let raw = Registers.msr(number) else { return false }
-      value = raw & mask
+      value =
+        number == MSRNumber.architecturalCapabilities ? raw & mask & vcpu[].domain[].processor.capabilities : raw & mask
     case .emulated(let register):
       switch register {
       case .timeStampCounter: value = SystemClock.counter

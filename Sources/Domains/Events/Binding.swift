@@ -85,7 +85,7 @@ extension Events {
   ///   is bound already; `noSpace`, `noMemory`; what `InterruptRouting.bindGuest` throws.
   public static func bindPIRQ(_ domain: Ref<Domain>, pirq: UInt32, willShare: Bool) throws(XenError) -> EventPort {
     guard pirq < EventChannels.pirqLimit else { throw .invalid }
-    guard domain[].mayUseHardware else { throw .notPermitted }
+    guard domain.mayBind(interrupt: pirq) else { throw .notPermitted }
     return EventPort(
       try domain[].events.bindings.withLock { bindings throws(XenError) in
         guard !bindings.isClosed else { throw .invalid }

@@ -17,3 +17,34 @@ public struct MachineMemory: ~Copyable, Anchored {
   /// The machine's memory as the firmware describes it.
   public init(map: E820Map) { self.map = map }
 }
+
+extension MachineMemory {
+  /// How many frames of RAM the machine has, the hypervisor's own among them, by the firmware's map (`total_pages` of
+  /// XEN_SYSCTL_physinfo).
+  public static var totalFrames: UInt64 {
+    guard Ref<MachineMemory>.isPublished else { return 0 }
+    var frames: UInt64 = 0
+    for index in 0..<Ref<MachineMemory>.shared[].map.count {
+      let entry = Ref<MachineMemory>.shared[].map[index]
+      guard entry.kind == 1 else { continue }
+      let start = (entry.start &+ 4095) &>> 12
+      let end = (entry.start &+ entry.size) &>> 12
+      if end > start { frames &+= end &- start }
+    }
+    return frames
+  }
+}
+
+extension MachineMemory {
+  /// Whether the firmware's map has a frame as RAM.
+  public static func isRAM(_ frame: MachineFrame) -> Bool {
+    guard Ref<MachineMemory>.isPublished else { return false }
+    let start = frame.physical
+    for index in 0..<Ref<MachineMemory>.shared[].map.count {
+      let entry = Ref<MachineMemory>.shared[].map[index]
+      let (end, wraps) = entry.start.addingReportingOverflow(entry.size)
+      if entry.kind == 1, start >= entry.start, wraps || start &+ 4096 <= end { return true }
+    }
+    return false
+  }
+}

@@ -21,7 +21,7 @@ extension FrameLedger {
     guard raw & PTE.present != 0 else { return raw }
     guard raw & rules.reserved == 0 else { throw .invalid }
     let entry = (raw | PTE.user) & ~PTE.grantMapping
-    if raw & PTE.cacheAttributes != 0 && !rules.mayMapDevices { throw .invalid }
+    if raw & PTE.cacheAttributes != 0 && !rules.mayMapDevices && work.deviceFrames.isEmpty { throw .invalid }
     let frame = MachineFrame(physical: raw & PTE.frameMask)
     if raw & PTE.writable != 0 ? takeWritable(frame, owner: rules.frameOwner) : take(frame, owner: rules.frameOwner) {
       if rules.frameOwner != rules.tableOwner { noteForeign(frame) }
@@ -37,7 +37,11 @@ extension FrameLedger {
     let owner = self.owner(frame)
     if owner == .io {
       // Device memory: not counted, as nobody can own it.
-      guard rules.mayMapDevices, !rules.forbidsDevice(frame) else { throw .notPermitted }
+      guard
+        rules.mayMapDevices
+          || rules.usesOwnDevices && work.deviceFrames.contains(frame.number, through: frame.number),
+        !rules.forbidsDevice(frame)
+      else { throw .notPermitted }
       return entry
     }
     // A table of the domain's own whose validation stopped half-way must not stand in the way of its owner.

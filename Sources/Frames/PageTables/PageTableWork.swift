@@ -10,12 +10,20 @@ import XenABI
 public struct PageTableWork: ~Copyable {
   /// The first table of the queue; the ledger's link words lead to the others.
   var first: MachineFrame = .invalid
+  /// Device frames that the domain may map although it is not one that may use hardware (XEN_DOMCTL_iomem_permission).
+  public var deviceFrames = NumberRanges()
+  /// The domain is being destroyed: no more of its frames become page tables, and no entry of its tables changes.
+  public var isClosed = false
 
   /// An empty queue.
   public init() {}
 
   /// Whether nothing waits to be taken apart.
   public var isEmpty: Bool { first == .invalid }
+
+  /// Whether an operation can begin at once.
+  @inline(__always)
+  var isIdle: Bool { first == .invalid && !isClosed }
 }
 
 /// What the entries of a domain's page tables may point to.
@@ -24,7 +32,8 @@ public struct EntryRules: BitwiseCopyable {
   public var tableOwner: DomainID
   /// Whose frames level-1 entries may map: the owner's own, or another domain's that the caller controls.
   public var frameOwner: DomainID
-  /// Whether device memory may be mapped, and cache attributes chosen.
+  /// Whether any device memory may be mapped, and cache attributes chosen. Without it those device frames may be that the
+  /// owner of the tables has been given (`PageTableWork.deviceFrames`), in entries that are not for another domain's frames.
   public var mayMapDevices: Bool
   /// Bits that must be zero in a present entry: address bits beyond what the CPU has.
   public var reserved: UInt64
@@ -41,6 +50,10 @@ public struct EntryRules: BitwiseCopyable {
     reserved = PTE.frameMask & ~(1 &<< UInt64(physicalBits) &- 1)
     self.hypervisorRoot = hypervisorRoot
   }
+
+  /// Whether device frames that the owner of the tables has been given count.
+  @inline(__always)
+  var usesOwnDevices: Bool { frameOwner == tableOwner || frameOwner == .io }
 
   /// Frames of device memory that nobody may map: the local and I/O APICs', set at boot (up to eight).
   @inlinable public func forbidsDevice(_ frame: MachineFrame) -> Bool { DeviceFrames.isForbidden(frame) }
@@ -66,6 +79,12 @@ public struct SmallFrameSet: BitwiseCopyable {
       numbers[index] = number
       return true
     }
+    return false
+  }
+
+  /// Whether a frame from `first` to `last` is in the set.
+  public func touches(_ first: UInt64, through last: UInt64) -> Bool {
+    for index in numbers.indices where numbers[index] >= first && numbers[index] <= last { return true }
     return false
   }
 

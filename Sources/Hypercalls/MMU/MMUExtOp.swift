@@ -18,12 +18,14 @@ extension Hypercall {
     let doneAddress = address(2)
     var done: UInt32 = 0
     if isResumed && doneAddress.raw != 0 { done = try GuestMemory.fetch(doneAddress, initial: UInt32(0)) }
+    let owner = try tableOwner(target)
+    if isResumed && left == 0 && !settleTables(of: owner) { return .again }
     var failure: XenError? = nil
     var budget = PreemptionBudget()
     while left > 0 {
       do {
         let words = try GuestMemory.fetchWords3(request)
-        try extended(UInt32(truncatingIfNeeded: words.w0), words.w1, words.w2, target)
+        try extended(UInt32(truncatingIfNeeded: words.w0), words.w1, words.w2, target, owner)
       } catch {
         failure = error
         break
@@ -37,6 +39,8 @@ extension Hypercall {
       }
     }
     if doneAddress.raw != 0 { try GuestMemory.put(doneAddress, done) }
+    // Another's tables that have died here: to the end, before this call is over.
+    if failure == nil && !settleTables(of: owner) { failure = .restart }
     if failure == .restart {
       arguments[0] = request.raw
       arguments[1] = UInt64(left) | 0x8000_0000
@@ -46,27 +50,34 @@ extension Hypercall {
     return .success
   }
 
-  private mutating func extended(_ command: UInt32, _ first: UInt64, _ second: UInt64, _ target: PageTableTarget)
-    throws(XenError)
-  {
+  /// The domain whose frames a call is about, which here are its tables too: FD. For DOMID_XEN and DOMID_IO, whose frames can
+  /// be no tables, the caller.
+  private func tableOwner(_ target: PageTableTarget) throws(XenError) -> Ref<Domain> {
+    target.rules.frameOwner.isOrdinary ? try self.target(target.rules.frameOwner.raw) : domain
+  }
+
+  private mutating func extended(
+    _ command: UInt32, _ first: UInt64, _ second: UInt64, _ target: PageTableTarget, _ owner: Ref<Domain>
+  ) throws(XenError) {
     let frame = MachineFrame(first)
+    switch command {
+    case 0...4:
+      guard target.rules.frameOwner.isOrdinary else { throw .invalid }
+    case 16, 17: break
+    default:
+      // What is about the caller's own vCPU or CPUs is not done for another domain.
+      guard target.rules.frameOwner == domain[].id else { throw .notPermitted }
+    }
     switch command {
     case 0...3:  // MMUEXT_PIN_L1_TABLE to _L4_
       var budget = EntryBudget()
-      // The frame may be another domain's, whose tables they then are.
-      var rules = target.rules
-      let owner = rules.frameOwner == rules.tableOwner ? target.tables : try self.target(rules.frameOwner.raw)
-      rules = owner == target.tables ? rules : owner.entryRules()
       try owner[].pageTables.withLock { work throws(XenError) in
-        defer { noteTeardown(work.isEmpty) }
-        try ledger[].pin(frame, level: Int(command) &+ 1, rules, &work, &budget)
+        defer { if owner == domain { noteTeardown(work.isEmpty) } }
+        try ledger[].pin(frame, level: Int(command) &+ 1, owner.entryRules(), &work, &budget)
       }
     case 4:  // MMUEXT_UNPIN_TABLE
-      let owner =
-        target.rules.frameOwner == target.rules.tableOwner
-        ? target.tables : try self.target(target.rules.frameOwner.raw)
       try owner[].pageTables.withLock { work throws(XenError) in
-        defer { noteTeardown(work.isEmpty) }
+        defer { if owner == domain { noteTeardown(work.isEmpty) } }
         try ledger[].unpin(frame, owner: owner[].id, &work)
       }
     case 5: try newBasePointer(frame)

@@ -21,6 +21,7 @@ extension Hypercall {
     let doneAddress = address(2)
     var done: UInt32 = 0
     if isResumed && doneAddress.raw != 0 { done = try GuestMemory.fetch(doneAddress, initial: UInt32(0)) }
+    if isResumed && left == 0 && !settleTables(of: target.tables) { return .again }
     var failure: XenError? = nil
     var budget = PreemptionBudget()
     while left > 0 {
@@ -40,6 +41,8 @@ extension Hypercall {
       }
     }
     if doneAddress.raw != 0 { try GuestMemory.put(doneAddress, done) }
+    // Another's tables that have died here: to the end, before this call is over.
+    if failure == nil && !settleTables(of: target.tables) { failure = .restart }
     if failure == .restart {
       arguments[0] = request.raw
       arguments[1] = UInt64(left) | 0x8000_0000

@@ -18,6 +18,8 @@ func decreaseReservation(
   guard let wire = try? GuestMemory.fetch(at, initial: martlet_memory_reservation()) else { return .done(command.done) }
   let request = MemoryReservation(wire)
   let domain = try call.target(request.domain)
+  // Frames that were tables of another domain's come free only when they have been taken apart.
+  guard call.settleTables(of: domain) else { return .again }
   guard request.count <= MemoryReservation.countLimit, command.done < request.count,
     request.order <= MemoryReservation.maximumOrder(call.domain)
   else { return .done(command.done) }
@@ -29,6 +31,10 @@ func decreaseReservation(
       call.arguments[0] = command.argument(done: progress.done)
       return .again
     }
+  }
+  guard call.settleTables(of: domain) else {
+    call.arguments[0] = command.argument(done: progress.done)
+    return .again
   }
   return .done(progress.done)
 }

@@ -5,9 +5,12 @@
 extension CPUIDPolicy {
   /// `XEN_CPUID_MAX_NUM_LEAVES` leaves after `XEN_CPUID_FIRST_LEAF`.
   func hypervisor(_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters {
-    switch leaf &- 0x4000_0000 {
+    // The toolstack may hide the last ones, but not that there is a hypervisor with hypercall pages.
+    let last: UInt32 = hypervisorLeaf == 0 ? 5 : max(min(hypervisorLeaf, 5), 2)
+    guard leaf &- 0x4000_0000 <= last else { return CPUIDRegisters() }
+    return switch leaf &- 0x4000_0000 {
     // "XenVMMXenVMM": XEN_CPUID_SIGNATURE_EBX, _ECX and _EDX.
-    case 0: CPUIDRegisters(eax: 0x4000_0005, ebx: 0x566e_6558, ecx: 0x6558_4d4d, edx: 0x4d4d_566e)
+    case 0: CPUIDRegisters(eax: 0x4000_0000 | last, ebx: 0x566e_6558, ecx: 0x6558_4d4d, edx: 0x4d4d_566e)
     case 1: CPUIDRegisters(eax: UInt32(traits.majorVersion) << 16 | UInt32(traits.minorVersion))
     // One hypercall page, through MSR 0x40000000; XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD.
     case 2: CPUIDRegisters(eax: 1, ebx: MSRNumber.hypercallPage, ecx: 1)

@@ -17,11 +17,22 @@ public struct CPUIDPolicy: Sendable {
   /// The processor's maker.
   public let vendor: ProcessorVendor
   /// The XCR0 bits that the domain may set and the processor has.
-  public let extendedStateMask: UInt64
-  private let maximumBasicLeaf: UInt32
-  private let maximumExtendedLeaf: UInt32
+  public internal(set) var extendedStateMask: UInt64
+  /// The highest basic leaf.
+  public internal(set) var maximumBasicLeaf: UInt32
+  /// The highest extended leaf.
+  public internal(set) var maximumExtendedLeaf: UInt32
+  /// The last subleaf of leaf 7.
+  public internal(set) var lastStructuredSubleaf: UInt32
+  /// The highest of the hypervisor's leaves, by its lowest byte; zero for all.
+  var hypervisorLeaf: UInt32 = 0
+  /// Bits of MSR IA32_ARCH_CAPABILITIES that may pass.
+  public internal(set) var capabilities: UInt64 = MSRPolicy.capabilitiesMask
+  /// Leaf 1 EAX, and the text of leaves 0x80000002 to 0x80000004.
+  var signature: UInt32
+  var brand: InlineArray<12, UInt32>
   /// Bits that may pass, by `FeatureWord`.
-  private let visible: InlineArray<14, UInt32>
+  private var visible: InlineArray<14, UInt32>
   /// Leaf 1 ECX bits that are set without the processor's leave.
   private let alwaysSet: UInt32
 
@@ -34,6 +45,15 @@ public struct CPUIDPolicy: Sendable {
     maximumBasicLeaf = min(first.eax, Self.highestBasicLeaf)
     let lastExtended = host(0x8000_0000, 0).eax
     maximumExtendedLeaf = lastExtended >> 16 == 0x8000 ? min(lastExtended, Self.highestExtendedLeaf) : 0x8000_0000
+
+    lastStructuredSubleaf = maximumBasicLeaf >= 7 ? min(host(7, 0).eax, 2) : 0
+    signature = maximumBasicLeaf >= 1 ? host(1, 0).eax : 0
+    let hasBrand = maximumExtendedLeaf >= 0x8000_0004
+    brand = InlineArray { index in
+      guard hasBrand else { return 0 }
+      let answer = host(0x8000_0002 &+ UInt32(index) / 4, 0)
+      return answer[CPUIDRegister(rawValue: UInt8(index & 3)) ?? .eax]
+    }
 
     let mask = Self.extendedState(traits, maximumBasicLeaf, host)
     extendedStateMask = mask
@@ -56,7 +76,7 @@ public struct CPUIDPolicy: Sendable {
     return mask
   }
 
-  private static func accepts(
+  static func accepts(
     _ rule: FeatureRule, _ traits: CPUIDTraits, _ vendor: ProcessorVendor, _ mask: UInt64
   ) -> Bool {
     switch rule {
@@ -74,6 +94,12 @@ public struct CPUIDPolicy: Sendable {
 
   /// The bits of `word` that the guest may see.
   func visible(_ word: FeatureWord) -> UInt32 { visible[Int(word.rawValue)] }
+
+  /// Has the guest see these bits of `word`.
+  mutating func setVisible(_ word: FeatureWord, _ bits: UInt32) { visible[Int(word.rawValue)] = bits }
+
+  /// Whether the guest is told of MSR IA32_ARCH_CAPABILITIES, if the processor has it.
+  public var showsCapabilities: Bool { maximumBasicLeaf >= 7 && visible(.structuredEDX) &>> 29 & 1 != 0 }
 
   /// What the guest sees in `leaf` and `subleaf`.
   ///
@@ -112,6 +138,7 @@ public struct CPUIDPolicy: Sendable {
   /// Leaf 1.
   private func identity(_ host: CPUIDRegisters, _ processor: CPUIDVirtualProcessor) -> CPUIDRegisters {
     var result = host
+    result.eax = signature
     result.ebx = (host.ebx & 0x0000_ffff) | (topology.identifiers << 16) | ((processor.index &* 2) << 24)
     result.ecx = (host.ecx & visible(.basicECX)) | alwaysSet
     if result.ecx & (1 << 26) != 0 && processor.cr4 & (1 << 18) != 0 { result.ecx |= 1 << 27 }
@@ -122,7 +149,7 @@ public struct CPUIDPolicy: Sendable {
 
   /// Leaf 7, whose subleaf 0 tells how many follow.
   private func structured(_ subleaf: UInt32, _ host: (UInt32, UInt32) -> CPUIDRegisters) -> CPUIDRegisters {
-    let last = min(host(7, 0).eax, 2)
+    let last = lastStructuredSubleaf
     guard subleaf <= last else { return CPUIDRegisters() }
     let raw = host(7, subleaf)
     switch subleaf {
@@ -154,7 +181,10 @@ public struct CPUIDPolicy: Sendable {
         let repeated: UInt32 = 0x0183_f3ff
         result.edx |= identity(host(1, 0), processor).edx & repeated
       }
-    case 0x8000_0002...0x8000_0004: break
+    case 0x8000_0002...0x8000_0004:
+      let first = Int(leaf &- 0x8000_0002) &* 4
+      result = CPUIDRegisters(
+        eax: brand[first], ebx: brand[first &+ 1], ecx: brand[first &+ 2], edx: brand[first &+ 3])
     // Caches and TLBs in AMD's form; Intel defines one register of it.
     case 0x8000_0005: if vendor == .intel { result = CPUIDRegisters() }
     case 0x8000_0006: if vendor == .intel { result = CPUIDRegisters(ecx: raw.ecx) }

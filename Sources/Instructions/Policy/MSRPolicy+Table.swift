@@ -9,7 +9,7 @@ extension MSRPolicy {
   /// IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, FB_CLEAR, RRSBA, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO,
   /// RFDS_CLEAR, ITS_NO. Those that announce further MSRs are left out, and EIBRS, which would have a kernel write
   /// SPEC_CTRL for a protection that ring 3 does not get.
-  static var capabilitiesMask: UInt64 { 0x4000_0000_1d1a_e175 }
+  public static var capabilitiesMask: UInt64 { 0x4000_0000_1d1a_e175 }
 
   /// The PAT of the PV ABI: WB, WT, UC-, UC, WC, WP, UC, UC.
   public static var pageAttributes: UInt64 { 0x0000_0501_0007_0406 }

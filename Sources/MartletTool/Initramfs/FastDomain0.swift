@@ -38,12 +38,12 @@ enum FastDomain0 {
     "xen_blkback", "xen_netback", "xen_pciback", "xen_acpi_processor", "bridge", "br_netfilter", "loop", "tun", "dummy",
     "veth", "dm_mod", "ext4", "isofs", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_limit",
     "nft_log", "nft_reject_inet", "nft_reject_bridge", "nft_meta_bridge", "nft_fib_inet", "nft_numgen", "nft_hash",
-    "nf_conntrack_bridge", "sch_tbf", "sch_htb", "sch_ingress", "cls_u32", "act_police",
+    "nf_conntrack_bridge", "nft_fwd_netdev", "nft_dup_netdev", "nf_log_syslog", "sch_tbf", "sch_htb", "sch_ingress", "cls_u32", "act_police",
   ]
 
   /// Makes build/domain0-fast.lz4 and returns its path.
   static func build(kernel: DebianKernel) throws -> String {
-    try DebianPackages.ensure([.machine, .toolsInitramfs, .compressors])
+    try DebianPackages.ensure([.machine, .headers, .toolsInitramfs, .staticPrograms, .compressors])
     let packages = try DebianClosure.unpacked(
       whole + programs.keys.sorted(), title: "domain0-fast", leavingOut: leftOut)
     var tree = FileTree()
@@ -64,8 +64,12 @@ enum FastDomain0 {
     }
     try SharedLibraries.complete(&tree, from: packages)
     try ModuleTree.add(modules, of: kernel, to: &tree)
+    try tree.add(Places.root + "/Integration/domain0-common")
     try tree.add(Places.root + "/Integration/domain0-fast")
     tree["scenarios/common"] = .file(Places.root + "/Integration/scenarios/common", executable: true)
+    for program in try StaticPrograms.build("domain0-programs") + StaticPrograms.build("guest-programs") {
+      tree["bin/" + (program as NSString).lastPathComponent] = .file(program, executable: true)
+    }
     try addGuests(to: &tree, kernel: kernel)
     for folder in ["dev", "proc", "sys", "tmp", "run", "mnt", "root", "var/log/xen/console", "var/lib/xen/dump"] {
       tree[folder] = .folder

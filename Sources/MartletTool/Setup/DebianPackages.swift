@@ -16,6 +16,8 @@ enum Need {
   case staticPrograms
   /// The initramfs Domain 0 with Xen's tools: index files for its kernel modules, its libraries' names, its compression.
   case toolsInitramfs
+  /// The virtual firewall-router on this machine's own namespaces.
+  case firewall
   /// Compressors that the decompressors' host tests take their files from.
   case compressors
 
@@ -26,6 +28,7 @@ enum Need {
     case .bootableISO: return ["grub-common", "grub-pc-bin", "xorriso", "mtools"]
     case .staticPrograms: return ["gcc", "libc6-dev"]
     case .toolsInitramfs: return ["kmod", "binutils", "lz4"]
+    case .firewall: return ["nftables", "iproute2", "util-linux"]
     case .compressors: return ["xz-utils", "zstd", "lz4", "gzip"]
     }
   }
