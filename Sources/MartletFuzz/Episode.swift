@@ -86,7 +86,8 @@ final class Episode {
     if random.chance(2) { for guest in guests { while random.chance(50) && guest.domain.unpause() {} } }
     if let now = running, now.vcpu[].holds.load() == 0, !random.chance(3) { return now }
     for _ in 0..<24 {
-      let guest = random.pick(guests)
+      // The one that controls the others more often than each of them.
+      let guest = random.chance(25) ? guests[0] : random.pick(guests)
       let vcpu = random.pick(guest.vcpus)
       guard vcpu[].isInitialised else { continue }
       if vcpu[].holds.load() & VCPUHold.down != 0 && random.chance(30) { vcpu[].holds.fetchAnd(~VCPUHold.down) }
