@@ -36,7 +36,8 @@ enum MartletTool {
       Report.line(help)
       return 0
     default:
-      throw ToolError.usage("there is no verb '\(name)'; the verbs are run, build, test, fuzz, bench, transcript and help")
+      throw ToolError.usage(
+        "there is no verb '\(name)'; the verbs are run, build, test, fuzz, bench, transcript and help")
     }
   }
 
