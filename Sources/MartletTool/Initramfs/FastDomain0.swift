@@ -65,8 +65,7 @@ enum FastDomain0 {
     }
     try SharedLibraries.complete(&tree, from: packages)
     try ModuleTree.add(modules, of: kernel, to: &tree)
-    try tree.add(Places.root + "/Integration/domain0-common")
-    try tree.add(Places.root + "/Integration/domain0-fast")
+    for part in ["domain0-common", "domain0-fast"] { try tree.add(Places.root + "/Integration/" + part) }
     tree["scenarios/common"] = .file(Places.root + "/Integration/scenarios/common", executable: true)
     for program in try StaticPrograms.build("domain0-programs") + StaticPrograms.build("guest-programs") {
       tree["bin/" + (program as NSString).lastPathComponent] = .file(program, executable: true)
@@ -88,13 +87,17 @@ enum FastDomain0 {
   /// The kernels and the small userland that the configurations in /etc/xen name.
   private static func addGuests(to tree: inout FileTree, kernel: DebianKernel) throws {
     let cloud = try DebianKernel.ensureCloud()
-    let zstd = Places.build + "/guest-vmlinuz.zstd"
-    try BzImage(try Places.read(kernel.image)).repack(Places.build + "/guest-vmlinux", with: "zstd", to: zstd)
+    let zstd = try GuestKernels.zstd(kernel)
     tree["guests/vmlinuz"] = .file(kernel.image, executable: false)
     tree["guests/vmlinuz-zstd"] = .file(zstd, executable: false)
     tree["guests/initrd"] = .file(try GuestInitramfs.build("initrd", kernel: kernel), executable: false)
     tree["guests/vmlinuz-cloud"] = .file(cloud.image, executable: false)
     tree["guests/initrd-cloud"] = .file(try GuestInitramfs.build("initrd-cloud", kernel: cloud), executable: false)
+    // Guests that are not Linux, as their packages install them.
+    let mach = try DebianArchive.unpacked("gnumach-image-1.8-xen-486") + "/boot/gnumach-1.8-xen-486.gz"
+    tree["guests/gnumach.gz"] = .file(mach, executable: false)
+    let grub = try DebianArchive.unpacked("grub-xen-host") + "/usr/lib/grub-xen/grub-x86_64-xen.bin"
+    tree["guests/grub-x86_64-xen.bin"] = .file(grub, executable: false)
     if Places.exists(Places.guests) { tree["guests/guest.elf"] = .file(Places.guests, executable: false) }
   }
 
