@@ -66,7 +66,7 @@ if metal {
       name: "MachineTurn", path: "Tests/MachineTurn"),
     .executableTarget(
       name: "MartletFuzz",
-      dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "Hypercalls"],
+      dependencies: ["CXenABI", "XenABI", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "Hypercalls"],
       swiftSettings: safe),
     .testTarget(
       name: "MachineTests",

@@ -157,6 +157,9 @@ public enum Scheduler {
   private static func idle(_ cpu: Ref<PhysicalCPU>) {
     cpu[].isIdle = true
     cpu[].vcpu?[].isRunning.store(0)
-    while cpu[].work.load() == 0 { Registers.waitForInterrupt() }
+    while cpu[].work.load() == 0 {
+      // Memory that is cleared now need not be when somebody waits for it.
+      if ledger[].scrubSome() { Registers.allowInterrupts() } else { Registers.waitForInterrupt() }
+    }
   }
 }

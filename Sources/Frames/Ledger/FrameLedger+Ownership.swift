@@ -56,11 +56,11 @@ extension FrameLedger {
     settleFreed()
     for index in 0..<UInt64(1) &<< UInt64(order) {
       let frame = first + index
+      if words.load(countIndex(frame)) & FrameLedger.dirty != 0 { PhysicalWindow.clear(frame) }
       words.store(ownerIndex(frame), UInt64(DomainID.xen.raw))
       words.store(linkIndex(frame), 0)
       words.store(countIndex(frame), 0)
       words.store(typeIndex(frame), 0)
-      PhysicalWindow.clear(frame)
     }
     return first
   }
