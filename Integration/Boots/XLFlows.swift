@@ -5,8 +5,10 @@
 
 /// One flow, and the machine for it. Pure data, as `BootScenario` is.
 public struct XLFlow: Sendable {
-  /// The name on which `--filter` matches, and that of the script.
+  /// The name on which `--filter` matches.
   public let name: String
+  /// The script in Integration/domain0-fast/scenarios.
+  public let script: String
   public var cpus = 2
   /// MiB of the machine.
   public var memory = 2048
@@ -23,8 +25,9 @@ public struct XLFlow: Sendable {
   /// Seconds of wall time on an idle machine with two flows at a time.
   public var timeout = 300
 
-  public init(_ name: String, change: (inout XLFlow) -> Void = { _ in }) {
+  public init(_ name: String, script: String? = nil, change: (inout XLFlow) -> Void = { _ in }) {
     self.name = name
+    self.script = script ?? name
     change(&self)
   }
 
@@ -37,6 +40,7 @@ public struct XLFlow: Sendable {
       $0.memory = 1536
       $0.disk = 64
     },
+    XLFlow("xl-stages") { $0.cpus = 1 },
     XLFlow("xl-weights"),
     XLFlow("xl-hundred") {
       $0.isLong = true
@@ -44,16 +48,17 @@ public struct XLFlow: Sendable {
       $0.timeout = 900
     },
     // The same scripts with more of everything.
-    XLFlow("xl-stress") {
+    XLFlow("xl-stress", script: "xl-devices") {
       $0.isLong = true
       $0.memory = 4096
       $0.disk = 2500
       $0.settings = ["size=1024"]
       $0.timeout = 1800
     },
-    XLFlow("xl-every-stage") {
+    XLFlow("xl-every-stage", script: "xl-stages") {
       $0.isLong = true
       $0.cpus = 1
+      $0.settings = ["every=1"]
       $0.timeout = 1800
     },
   ]

@@ -11,9 +11,11 @@ enum XLRuns {
     let machine = try XLMachine.ensure(choice)
     return try flows.map { flow in
       var expectation = MachineExpectation()
-      expectation.expected = ["MARTLET-TEST \(flow.name): PASS", "reboot: Power down"]
+      expectation.expected = ["MARTLET-TEST \(flow.script): PASS", "reboot: Power down"]
       expectation.timeout = flow.timeout * patience
-      return MachineRun(flow.name, try machine.line(flow), expectation)
+      var patient = flow
+      patient.settings.append("patience=\(patience)")
+      return MachineRun(flow.name, try machine.line(patient), expectation)
     }
   }
 }
@@ -42,11 +44,14 @@ struct XLMachine {
     let memory = flow.domain0Memory.map { "dom0_mem=\($0)M,max:\($0)M" } ?? ""
     line.hypervisorOptions = [BootRuns.hypervisorOptions, memory, flow.hypervisorOptions].filter { !$0.isEmpty }
       .joined(separator: " ")
-    let words = ["console=hvc0 quiet loglevel=4"] + (flow.settings + ["test=" + flow.name]).map { "martlet." + $0 }
+    let words = ["console=hvc0 quiet loglevel=4"] + (flow.settings + ["test=" + flow.script]).map { "martlet." + $0 }
     line.medium = .multiboot(modules: [
       BootModule(path: kernel, commandLine: words.joined(separator: " ")), BootModule(path: domain0),
     ])
-    if flow.disk > 0 { line.disk = try emptyDisk(Places.build + "/boots/" + flow.name + ".disk", size: flow.disk) }
+    if flow.disk > 0 {
+      let disk = try emptyDisk(Places.build + "/boots/" + flow.name + ".disk", size: flow.disk)
+      line.disks.append(DiskImage(path: disk))
+    }
     return line
   }
 
