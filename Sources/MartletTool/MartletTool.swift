@@ -31,12 +31,14 @@ enum MartletTool {
     case "test": return try TestCommand.main(arguments)
     case "fuzz": return try FuzzCommand.main(arguments)
     case "bench": return try BenchCommand.main(arguments)
+    case "transcript": return try TranscriptCommand.main(arguments)
     case "help", "--help", "-h":
       if let verb = arguments.first, verb != "help" { return try run(verb: verb, arguments: ["--help"]) }
       Report.line(help)
       return 0
     default:
-      throw ToolError.usage("there is no verb '\(name)'; the verbs are run, guest, build, test, fuzz, bench and help")
+      throw ToolError.usage(
+        "there is no verb '\(name)'; the verbs are run, guest, build, test, fuzz, bench, transcript and help")
     }
   }
 
@@ -51,6 +53,7 @@ enum MartletTool {
       test    run every test; the last line is 'N passed, N failed'
       fuzz    feed the hypercall interface with random calls, on this host
       bench   measure boot time and costs, side by side with Debian's Xen
+      transcript   write what xl's commands say, side by side with Debian's Xen
       help    this text
 
     './martlet VERB --help' tells what a verb takes.

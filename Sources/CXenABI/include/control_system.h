@@ -96,6 +96,9 @@ struct martlet_ext_vcpucontext {
 MARTLET_SAME_SIZE(martlet_ext_vcpucontext, xen_domctl_ext_vcpucontext);
 MARTLET_SAME(martlet_ext_vcpucontext, xen_domctl_ext_vcpucontext, syscall32_disables_events);
 MARTLET_SAME(martlet_ext_vcpucontext, xen_domctl_ext_vcpucontext, mcg_cap);
+enum {
+  OFFSET_ext_vcpucontext_mcg_cap = offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap),
+};
 
 struct martlet_vcpuextstate {
   uint32_t vcpu, padding;

@@ -14,17 +14,22 @@ enum BenchCommand {
       shift=0). Prints a table and writes build/bench.json.
       """,
     options: [
-      Option("--rounds", "N", "boots of each hypervisor for the boot time (default 5)"),
-      Option("--part", "NAME", "only boot, or only costs"),
+      Option("--rounds", "N", "boots of each hypervisor, and guests created (default 5)"),
+      Option(
+        "--part", "NAME",
+        "only boot, costs, create (xl create to the guest's first line), or isolation (what bad\nneighbours take)"),
+      Option("--patience", "N", "multiply the time limits of create and isolation (default 1)"),
       Option("--hypervisor", "WHICH", "measure another one instead of Martlet:\n\(HypervisorChoice.help)"),
     ])
 
   static func main(_ arguments: [String]) throws -> Int32 {
     guard let values = try table.parse(arguments) else { return 0 }
     let rounds = try values.integer("--rounds", 5, in: 1...100)
-    let part = try values.choice("--part", "all", of: ["all", "boot", "costs"])
+    let part = try values.choice("--part", "all", of: ["all", "boot", "costs", "create", "isolation"])
+    let patience = try values.integer("--patience", 1, in: 1...100)
     let choice = HypervisorChoice(values.string("--hypervisor") ?? "martlet")
 
+    func wants(_ name: String) -> Bool { part == "all" || part == name }
     try DebianPackages.ensure([.machine, .staticPrograms])
     let kernel = try DebianKernel.ensure()
     let subjects = BenchSubjects(
@@ -33,8 +38,19 @@ enum BenchCommand {
     try Places.makeFolder(Places.testLogs)
 
     var report = BenchReport()
-    if part != "costs" { report.boots = try BootTimes.measure(subjects, rounds: rounds) }
-    if part != "boot" { report.costs = try InstructionCosts.measure(subjects) }
+    if wants("boot") { report.boots = try BootTimes.measure(subjects, rounds: rounds) }
+    if wants("costs") { report.costs = try InstructionCosts.measure(subjects) }
+    if wants("create") {
+      report.flows.append(
+        try FlowMeasures.run(
+          "xl-create-time", hypervisors: (choice, .xen), settings: ["times=\(rounds)", "patience=\(patience)"],
+          timeout: 600 * patience))
+    }
+    if wants("isolation") {
+      report.flows.append(
+        try FlowMeasures.run(
+          "xl-isolation", hypervisors: (choice, .xen), settings: ["patience=\(patience)"], timeout: 900 * patience))
+    }
     Report.line(report.text)
     try Places.write(try report.json(), to: Places.build + "/bench.json")
     Report.step("written to \(Places.build)/bench.json")

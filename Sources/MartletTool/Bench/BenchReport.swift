@@ -7,6 +7,7 @@ import Foundation
 struct BenchReport: Codable {
   var boots: BootTimes?
   var costs: [InstructionCosts] = []
+  var flows: [FlowMeasures] = []
 
   func json() throws -> Data {
     let encoder = JSONEncoder()
@@ -34,10 +35,11 @@ struct BenchReport: Codable {
       lines.append(Self.row("", costs.indices.map { "(\($0 + 1))" }))
       for name in names { lines.append(Self.row(name, costs.map { $0.costs[name].map(String.init) ?? "-" })) }
     }
+    for flow in flows { lines += ["", flow.text] }
     return lines.joined(separator: "\n")
   }
 
-  private static func row(_ name: String, _ columns: [String]) -> String {
+  static func row(_ name: String, _ columns: [String]) -> String {
     let head = name.padding(toLength: 26, withPad: " ", startingAt: 0)
     return head + columns.map { String(repeating: " ", count: max(1, 12 - $0.count)) + $0 }.joined()
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The initramfs of a small Linux guest: busybox, the frontends of Xen's virtual devices, and /init from
+// The initramfs of a small Linux guest: busybox, the frontends of Xen's virtual devices, the tests' loads, and /init from
 // Integration/guest, which either stays in memory or goes on from a disk with root=.
 
 import Foundation
@@ -15,6 +15,9 @@ enum GuestInitramfs {
     tree["bin/busybox"] = .file("/bin/busybox", executable: true)
     for applet in try Busybox.applets() { tree["bin/" + applet] = .link("busybox") }
     try tree.add(Places.root + "/Integration/guest")
+    for program in try StaticPrograms.build("guest-programs") {
+      tree["bin/" + (program as NSString).lastPathComponent] = .file(program, executable: true)
+    }
     for folder in ["dev", "proc", "sys", "tmp", "run", "mnt", "root", "newroot"] { tree[folder] = .folder }
 
     let files = try KernelModules(folder: kernel.modules).inLoadOrder(modules)

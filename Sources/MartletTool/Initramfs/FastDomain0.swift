@@ -18,6 +18,7 @@ enum FastDomain0 {
     "nftables": ["usr/sbin/nft"],
     "kmod": ["bin/kmod", "bin/lsmod", "sbin/modprobe", "sbin/insmod", "sbin/rmmod", "sbin/modinfo"],
     "mount": ["sbin/losetup"],
+    "dmsetup": ["sbin/dmsetup"],
     "util-linux": ["usr/bin/flock"],
     "coreutils": ["usr/bin/stat"],
     "ncurses-base": ["lib/terminfo/l/linux", "lib/terminfo/v/vt100", "lib/terminfo/x/xterm"],
@@ -43,7 +44,7 @@ enum FastDomain0 {
 
   /// Makes build/domain0-fast.lz4 and returns its path.
   static func build(kernel: DebianKernel) throws -> String {
-    try DebianPackages.ensure([.machine, .toolsInitramfs, .compressors])
+    try DebianPackages.ensure([.machine, .headers, .toolsInitramfs, .staticPrograms, .compressors])
     let packages = try DebianClosure.unpacked(
       whole + programs.keys.sorted(), title: "domain0-fast", leavingOut: leftOut)
     var tree = FileTree()
@@ -66,6 +67,9 @@ enum FastDomain0 {
     try ModuleTree.add(modules, of: kernel, to: &tree)
     for part in ["domain0-common", "domain0-fast"] { try tree.add(Places.root + "/Integration/" + part) }
     tree["scenarios/common"] = .file(Places.root + "/Integration/scenarios/common", executable: true)
+    for program in try StaticPrograms.build("domain0-programs") + StaticPrograms.build("guest-programs") {
+      tree["bin/" + (program as NSString).lastPathComponent] = .file(program, executable: true)
+    }
     try addGuests(to: &tree, kernel: kernel)
     for folder in ["dev", "proc", "sys", "tmp", "run", "mnt", "root", "var/log/xen/console", "var/lib/xen/dump"] {
       tree[folder] = .folder
@@ -89,6 +93,11 @@ enum FastDomain0 {
     tree["guests/initrd"] = .file(try GuestInitramfs.build("initrd", kernel: kernel), executable: false)
     tree["guests/vmlinuz-cloud"] = .file(cloud.image, executable: false)
     tree["guests/initrd-cloud"] = .file(try GuestInitramfs.build("initrd-cloud", kernel: cloud), executable: false)
+    // Guests that are not Linux, as their packages install them.
+    let mach = try DebianArchive.unpacked("gnumach-image-1.8-xen-486") + "/boot/gnumach-1.8-xen-486.gz"
+    tree["guests/gnumach.gz"] = .file(mach, executable: false)
+    let grub = try DebianArchive.unpacked("grub-xen-host") + "/usr/lib/grub-xen/grub-x86_64-xen.bin"
+    tree["guests/grub-x86_64-xen.bin"] = .file(grub, executable: false)
     if Places.exists(Places.guests) { tree["guests/guest.elf"] = .file(Places.guests, executable: false) }
   }
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The C programs of Integration/programs, linked statically so that they run in an initramfs without any library.
+// The C programs of Integration/, linked statically so that they run in an initramfs without any library: `programs` for
+// the busybox Domain 0, `domain0-programs` for the one with Xen's tools, `guest-programs` for it and its guests.
 
 import Foundation
 
 enum StaticPrograms {
-  /// Compiles what changed; returns the programs' paths in name order.
-  static func build() throws -> [String] {
-    let sources = Places.root + "/Integration/programs"
-    let outputs = Places.build + "/programs"
+  /// Compiles what changed of one folder; returns the programs' paths in name order.
+  static func build(_ folder: String = "programs") throws -> [String] {
+    let sources = Places.root + "/Integration/" + folder
+    let outputs = Places.build + "/" + folder
     try Places.makeFolder(outputs)
     let files = FileManager.default
     var programs: [String] = []

@@ -6,7 +6,7 @@ import BootScenarios
 import Foundation
 
 enum TestCommand {
-  static let parts = ["fence", "host", "router", "fuzz", "guests", "boots"]
+  static let parts = ["fence", "host", "router", "fuzz", "guests", "boots", "xl"]
 
   static let table = OptionTable(
     verb: "test",
@@ -20,7 +20,8 @@ enum TestCommand {
       Option("--jobs", "N", "machines run side by side (default 2)"),
       Option("--patience", "N", "multiply the time limits of boots, for a slow or busy machine (default 1)"),
       Option("--hypervisor", "WHICH", "boot guests and Domain 0 on another one:\n\(HypervisorChoice.help)"),
-      Option("--list", nil, "list the boots and guests, run nothing"),
+      Option("--long", nil, "also the flows of xl that take long: a hundred guests, 1 GiB of load, every stage"),
+      Option("--list", nil, "list the boots, guests and flows, run nothing"),
     ],
     notes: """
       Parts: fence (nothing unsafe outside the fence), host (Swift Testing), router (the rules of
@@ -45,9 +46,11 @@ enum TestCommand {
     let matches: (String) -> Bool = { name in filter.map { name.contains($0) } ?? true }
     let boots = BootScenario.all.filter { matches($0.name) && (choice == .martlet || !$0.onlyMartlet) }
     let guests = try GuestRuns.names().filter { matches("guest-" + $0) }
+    let flows = XLFlow.all.filter { matches($0.name) && (!$0.isLong || values.has("--long")) }
     if values.has("--list") {
       for boot in boots { Report.line(boot.name) }
       for guest in guests { Report.line("guest-" + guest) }
+      for flow in flows { Report.line(flow.name) }
       return 0
     }
 
@@ -67,6 +70,7 @@ enum TestCommand {
       if matches("fuzz"), FuzzTest.isPresent { tally.add(try FuzzTest.run(steps: fuzzSteps, seed: fuzzSeed)) }
     }
     var machines: [MachineRun] = []
+    attempt("xl") { if !flows.isEmpty { machines += try XLRuns.prepare(flows, on: choice, patience: patience) } }
     attempt("boots") { if !boots.isEmpty { machines += try BootRuns.prepare(boots, on: choice, patience: patience) } }
     attempt("guests") {
       if !guests.isEmpty { machines += try GuestRuns.prepare(guests, on: choice, patience: patience) }

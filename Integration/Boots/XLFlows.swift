@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The flows of xl: what the small Domain 0 with Debian's tools does with guests, one machine each. The scripts are in
+// Integration/domain0-fast/scenarios; each of their steps leaves a line of its own in the log.
+
+/// One flow, and the machine for it. Pure data, as `BootScenario` is.
+public struct XLFlow: Sendable {
+  /// The name on which `--filter` matches.
+  public let name: String
+  /// The script in Integration/domain0-fast/scenarios.
+  public let script: String
+  public var cpus = 2
+  /// MiB of the machine.
+  public var memory = 2048
+  /// What Domain 0 gets of it; nil for all, of which xl then takes what guests need (autoballoon).
+  public var domain0Memory: Int? = 512
+  /// Added to the hypervisor's command line.
+  public var hypervisorOptions = ""
+  /// Words martlet.NAME=VALUE for the script.
+  public var settings: [String] = []
+  /// MiB of an empty disk for the script, seen by Domain 0 as /dev/vda; 0 for none.
+  public var disk = 0
+  /// Whether only `--long` runs it.
+  public var isLong = false
+  /// Seconds of wall time on an idle machine with two flows at a time.
+  public var timeout = 300
+
+  public init(_ name: String, script: String? = nil, change: (inout XLFlow) -> Void = { _ in }) {
+    self.name = name
+    self.script = script ?? name
+    change(&self)
+  }
+
+  /// Every flow; the longest first, so that they do not trail behind the others.
+  public static let all = [
+    XLFlow("xl-cycles") { $0.cpus = 1 },
+    XLFlow("xl-commands"),
+    XLFlow("xl-devices") {
+      $0.domain0Memory = nil
+      $0.memory = 1536
+      $0.disk = 64
+    },
+    XLFlow("xl-stages") { $0.cpus = 1 },
+    XLFlow("xl-weights"),
+    XLFlow("xl-hundred") {
+      $0.isLong = true
+      $0.memory = 8192
+      $0.timeout = 900
+    },
+    // The same scripts with more of everything.
+    XLFlow("xl-stress", script: "xl-devices") {
+      $0.isLong = true
+      $0.memory = 4096
+      $0.disk = 2500
+      $0.settings = ["size=1024"]
+      $0.timeout = 1800
+    },
+    XLFlow("xl-every-stage", script: "xl-stages") {
+      $0.isLong = true
+      $0.cpus = 1
+      $0.settings = ["every=1"]
+      $0.timeout = 1800
+    },
+  ]
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the table of xl's flows in Integration/Boots to QEMU runs: the small Domain 0 with Debian's tools, whose init runs the
+// flow's script.
+
+import BootScenarios
+import Foundation
+
+enum XLRuns {
+  static func prepare(_ flows: [XLFlow], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {
+    let machine = try XLMachine.ensure(choice)
+    return try flows.map { flow in
+      var expectation = MachineExpectation()
+      expectation.expected = ["MARTLET-TEST \(flow.script): PASS", "reboot: Power down"]
+      expectation.timeout = flow.timeout * patience
+      var patient = flow
+      patient.settings.append("patience=\(patience)")
+      return MachineRun(flow.name, try machine.line(patient), expectation)
+    }
+  }
+}
+
+/// What all flows have in common: a hypervisor, a kernel, and the Domain 0 with its guests in it.
+struct XLMachine {
+  let hypervisor: String
+  let kernel: String
+  let domain0: String
+
+  /// Fetches and builds what is missing, GuestKit's guests among it, which go into the Domain 0.
+  static func ensure(_ choice: HypervisorChoice) throws -> XLMachine {
+    try DebianPackages.ensure([.machine, .headers])
+    try MetalBuild.guests()
+    let kernel = try DebianKernel.ensure()
+    return XLMachine(
+      hypervisor: try choice.ensure(), kernel: kernel.image, domain0: try FastDomain0.build(kernel: kernel))
+  }
+
+  /// The QEMU line of a flow. Its disk, if it has one, is made anew.
+  func line(_ flow: XLFlow) throws -> QEMULine {
+    var line = QEMULine()
+    line.cpus = flow.cpus
+    line.memory = flow.memory
+    line.hypervisor = hypervisor
+    let memory = flow.domain0Memory.map { "dom0_mem=\($0)M,max:\($0)M" } ?? ""
+    line.hypervisorOptions = [BootRuns.hypervisorOptions, memory, flow.hypervisorOptions].filter { !$0.isEmpty }
+      .joined(separator: " ")
+    let words = ["console=hvc0 quiet loglevel=4"] + (flow.settings + ["test=" + flow.script]).map { "martlet." + $0 }
+    line.medium = .multiboot(modules: [
+      BootModule(path: kernel, commandLine: words.joined(separator: " ")), BootModule(path: domain0),
+    ])
+    if flow.disk > 0 {
+      let disk = try emptyDisk(Places.build + "/boots/" + flow.name + ".disk", size: flow.disk)
+      line.disks.append(DiskImage(path: disk))
+    }
+    return line
+  }
+
+  /// A sparse file of so many MiB.
+  private func emptyDisk(_ path: String, size: Int) throws -> String {
+    try Places.atomically(path) { draft in try Shell.run(["truncate", "-s", "\(size)M", draft]) }
+    return path
+  }
+}
