@@ -74,6 +74,9 @@ public enum Console {
     }
   }
 
+  /// Finds the ring, while the tables that say where it is are still as they were.
+  static func prepare() { if !StartInfo.isInitialDomain { _ = ConsoleRing.address } }
+
   /// Waits until what was written is out of this domain's hands.
   public static func drain() { if !StartInfo.isInitialDomain { ConsoleRing.drain() } }
 

@@ -16,8 +16,11 @@ enum ConsoleRing {
   private static let consumerOffset: UInt64 = 3072 + 8
   private static let producerOffset: UInt64 = 3072 + 12
 
-  /// Where the ring is in the initial mapping.
-  static var address: UInt64 { Frames.address(machine: StartInfo.consoleFrame) }
+  /// Where the ring is in the initial mapping. Looked up once: some guests spoil the table that says so.
+  static var address: UInt64 {
+    if knownAddress == 0 { knownAddress = Frames.address(machine: StartInfo.consoleFrame) }
+    return knownAddress
+  }
 
   /// Writes `count` bytes from `start` and wakes the daemon.
   static func write(_ start: UInt64, _ count: UInt64) {
@@ -55,6 +58,8 @@ enum ConsoleRing {
     Memory.load32(address + producerOffset) &- Memory.load32(address + consumerOffset)
   }
 }
+
+private var knownAddress: UInt64 = 0
 
 /// Whether the daemon has left us waiting once.
 private var lost = false

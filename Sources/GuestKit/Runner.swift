@@ -199,6 +199,7 @@ public enum Runner {
   SharedInfo.map()
   Memory.fill(SharedInfo.mask, words: 64, with: ~0)
   Traps.installAll()
+  Console.prepare()
 }
 
 /// Prints a value for the reader of the log; proves nothing.

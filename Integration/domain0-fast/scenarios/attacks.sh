@@ -1,27 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every attack of attacks.list as a domain beside a healthy one. After each: the healthy domain beats and found nothing wrong,
-# Domain 0 answers, all memory is back. One line for each: "MARTLET-ATTACK NUMBER NAME: PASS" or "... FAIL reason".
-# Settings: martlet.part=N/M takes each Mth line from the Nth on, martlet.only=TEXT those whose name has TEXT.
-. /scenarios/common
+# Domain 0 answers, every frame is back. One step for each (flow-common).
+# Settings: martlet.share=N/M takes each Mth line from the Nth on, martlet.only=TEXT those whose line has TEXT,
+# martlet.patience=N waits N times as long, martlet.xen=1 leaves out what Debian's Xen is not asked.
+. /scenarios/flow-common
 require_hypervisor
 
-patience=$(setting patience)
-patience=${patience:-1}
-part=$(setting part)
-part=${part:-1/1}
+patience=$(setting patience 1)
+share=$(setting share 1/1)
 only=$(setting only)
-log=/var/log/xen/console
 
-# Free memory of the machine in KiB: xentop counts finer than xl info.
-free() { xentop -b -i 1 | sed -n 's/^Mem:.* \([0-9]*\)k free.*/\1/p'; }
-
-# What `xl list` says of a domain's state; nothing when it is gone.
-state() { xl list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }'; }
-
-# create NAME VCPUS WORDS: a GuestKit domain in the background, without a process that waits for its end.
-create() {
-  rm -f "$log/guest-$1.log"
-  cat >/tmp/attack.cfg <<END
+# write_config NAME VCPUS WORDS: a GuestKit domain that stays as it ended, so that its end can be seen.
+write_config() {
+  cat >"/etc/xen/$1.cfg" <<END
 name = "$1"
 kernel = "/guests/guest.elf"
 memory = 16
@@ -31,87 +22,82 @@ on_poweroff = "preserve"
 on_crash = "preserve"
 on_reboot = "preserve"
 END
-  xl create -q -e /tmp/attack.cfg >/tmp/create.log 2>&1
+}
+
+# end_of ID: how a domain has ended, or "running", or "gone".
+end_of() {
+  local flags
+  flags=$(hypervisor-state | sed -n "s/^domain $1 .*\bflags=\([0-9a-f]*\).*/\1/p")
+  [ -n "$flags" ] || { echo gone; return; }
+  # XEN_DOMINF_shutdown is bit 2, the reason (SHUTDOWN_*) is in bits 16 to 23.
+  [ $((0x$flags & 4)) != 0 ] || { echo running; return; }
+  case $((0x$flags >> 16 & 255)) in 0) echo pass ;; 3) echo crash ;; *) echo "reason $((0x$flags >> 16 & 255))" ;; esac
 }
 
 # The number of the healthy domain's last beat.
-beats() { sed -n 's/^BEAT \([0-9]*\).*/\1/p' "$log/guest-healthy.log" | tail -n 1; }
-
-# Waits up to $1 tenths of a second for the rest, a command, to succeed.
-within() {
-  tenths=$(($1 * patience))
-  shift
-  until "$@"; do
-    tenths=$((tenths - 1))
-    [ "$tenths" -gt 0 ] || return 1
-    usleep 100000
-  done
-}
+beats() { sed -n 's/^BEAT \([0-9]*\).*/\1/p' "$(log_of healthy)" | tail -n 1; }
 beaten() { [ "$(beats)" -gt "$1" ]; }
-balanced() { [ "$(free)" = "$before" ]; }
-ended() {
-  now=$(state "$1")
-  case $now in *s* | *c* | "") return 0 ;; *) return 1 ;; esac
-}
 
-# attack NAME END VCPUS WORDS: sets `wrong` to what is wrong, or to nothing.
+# attack NAME END VCPUS WORDS: one attack, and what it left behind.
 attack() {
-  wrong=
-  create attacker "$3" "test=$1 $victim $4" || { wrong="xl create: $(head -n 1 /tmp/create.log)"; return; }
-  if [ "$2" = kill ]; then
-    sleep 1
-    now=$(state attacker)
-  else
-    within 200 ended attacker || [ "$2" = any ] || wrong="it did not end"
-  fi
+  local beat limit now
+  write_config attacker "$3" "test=$1 $victim $4"
+  create attacker -q -e || return
+  domain=$(xl domid attacker)
+  limit=$((EPOCHSECONDS + 15 * patience))
+  [ "$2" != any ] || limit=$((EPOCHSECONDS + 5 * patience))
+  [ "$2" != kill ] || limit=0
+  while now=$(end_of "$domain") && [ "$now" = running ] && [ "$EPOCHSECONDS" -lt "$limit" ]; do usleep 50000; done
+  [ "$2" != kill ] || { usleep 500000; now=$(end_of "$domain"); }
   case $2:$now in
-    any:* | pass:---s-- | crash:*c* | kill:*[rb]*) ;;
-    *) wrong=${wrong:-"it ended as '$now', not as '$2'"} ;;
+    any:* | pass:pass | crash:crash | kill:running) ;;
+    *) bad "it ended as '$now', not as '$2': $(grep -a -E 'FAIL|BREACH' "$(log_of attacker)" | tail -n 1 | tr -d '\r')" ;;
   esac
   beat=$(beats)
-  xl destroy attacker || wrong="${wrong:-xl destroy failed}"
-  if grep -q BREACH "$log/guest-attacker.log"; then wrong=$(grep BREACH "$log/guest-attacker.log" | head -n 1); fi
-  if grep SICK "$log/guest-healthy.log"; then wrong="the healthy domain: $(grep SICK "$log/guest-healthy.log")"; fi
-  within 50 beaten "$beat" || wrong="the healthy domain does not beat"
-  within 50 balanced || wrong="${wrong:-free memory was $before KiB and is $(free) KiB}"
-  [ -z "$wrong" ] || tail -n 20 "$log/guest-attacker.log"
+  xl destroy "$domain" || bad "xl destroy failed"
+  if grep -a BREACH "$(log_of attacker)" >/tmp/breach; then bad "$(head -n 1 /tmp/breach | tr -d '\r')"; fi
+  until_true $((5 * patience)) beaten "$beat" || bad "the healthy domain does not beat"
+  if grep -a SICK "$(log_of healthy)" >/tmp/sick; then bad "the healthy domain: $(head -n 1 /tmp/sick | tr -d '\r')"; fi
+  balanced "$before"
+  [ -z "$reason" ] || tail -n 12 "$(log_of attacker)" | tr -d '\r' | cut -c 1-160
 }
 
-create healthy 1 "test=healthy" || fail "the healthy domain: $(cat /tmp/create.log)"
-within 100 grep -q '^BEAT' "$log/guest-healthy.log" || fail "the healthy domain does not beat"
-victim=$(sed -n 's/^HEALTHY \([a-z0-9= ]*\).*/\1/p' "$log/guest-healthy.log" | tr -d '\r')
-
+step start
+write_config healthy 1 "test=healthy"
+create healthy -q -e || fail "$reason"
+until_true 20 grep -a -q '^BEAT' "$(log_of healthy)" || fail "the healthy domain does not beat: $(cat "$(log_of healthy)")"
+victim=$(sed -n 's/^HEALTHY \([a-z0-9= ]*\).*/\1/p' "$(log_of healthy)" | tr -d '\r')
 # What Domain 0 and the hypervisor keep for good after their first guests is no loss.
-before=0
-for _ in 1 2; do create attacker 2 "test=console" && within 50 ended attacker; xl destroy attacker; done
+write_config attacker 2 "test=console"
+for _ in 1 2; do
+  create attacker -q -e || fail "$reason"
+  usleep 500000
+  xl destroy attacker
+done
 sleep 1
-before=$(free)
-echo "MARTLET-ATTACKS free $before KiB, $victim"
+before=$(balance)
 
 number=0
-failures=0
 while read -r name end vcpus words; do
-  case $name in "" | "#" | "#"* | xen) continue ;; esac
+  case $name in "" | "#"* | xen) continue ;; esac
   number=$((number + 1))
-  [ $((number % ${part#*/})) -eq $((${part%/*} % ${part#*/})) ] || continue
-  case $name in *"$only"*) ;; *) continue ;; esac
-  if [ "$(setting skip-on-xen)" = 1 ] && grep -q "^xen $name " /scenarios/attacks.list; then
-    echo "MARTLET-ATTACK $number $name: SKIPPED $(sed -n "s/^xen $name //p" /scenarios/attacks.list)"
+  [ $((number % ${share#*/})) -eq $((${share%/*} % ${share#*/})) ] || continue
+  case "$name $end $vcpus $words" in *"$only"*) ;; *) continue ;; esac
+  label=$name${words:+-${words//[= ]/}}
+  if [ -n "$(setting xen)" ] && why=$(grep "^xen $label " /scenarios/attacks.list); then
+    echo "MARTLET-FLOW $flow $label: SKIPPED ${why#xen * }"
     continue
   fi
-  start=$(cut -d ' ' -f 1 /proc/uptime)
+  step "$label"
   attack "$name" "$end" "$vcpus" "$words" </dev/null
-  took="after $(echo "$(cut -d ' ' -f 1 /proc/uptime) $start" | awk '{ printf "%.1f", $1 - $2 }') s"
-  if [ -z "$wrong" ]; then
-    echo "MARTLET-ATTACK $number $name: PASS $took"
-  else
-    echo "MARTLET-ATTACK $number $name: FAIL $wrong ($took)"
-    failures=$((failures + 1))
+  if [ -n "$reason" ]; then
     # A loss is told once; the next attack starts from where things are.
-    before=$(free)
+    before=$(balance)
+    [ "$(end_of "$(xl domid healthy)")" = running ] || fail "$label: the healthy domain is gone: $(tail -n 2 "$(log_of healthy)")"
   fi
-  [ -n "$(state healthy)" ] || fail "the healthy domain is gone"
 done </scenarios/attacks.list
-xl destroy healthy
+
+step end
+xl destroy healthy || bad "xl destroy healthy"
 xl list
-[ "$failures" -eq 0 ] || fail "$failures attacks did harm or did not end as they must"
+end_flow

@@ -5,6 +5,12 @@
 import CGuestKit
 import GuestKit
 
+/// memory.h has these for tools only: XENMEM_paging_op, XENMEM_access_op, XENMEM_sharing_op, XENMEM_claim_pages.
+private let pagingOperation: Int32 = 20
+private let accessOperation: Int32 = 21
+private let sharingOperation: Int32 = 22
+private let claimPages: Int32 = 24
+
 /// attack-memory-others: reservations, physmap, claims, resources, sharing and paging of other domains.
 func memoryOfOthers() -> Guest {
   attack("attack-memory-others", "memory operations on other domains are refused and change nothing") {
@@ -23,7 +29,7 @@ func memoryOfOthers() -> Guest {
       for command in [XENMEM_increase_reservation, XENMEM_decrease_reservation, XENMEM_populate_physmap] {
         if reservation(command) > 0 { breach("another's reservation", UInt64(domain)) }
       }
-      refused("another's claim", reservation(XENMEM_claim_pages), UInt64(domain))
+      refused("another's claim", reservation(claimPages), UInt64(domain))
       // struct xen_memory_domain
       for command in [XENMEM_current_reservation, XENMEM_maximum_reservation, XENMEM_maximum_gpfn] {
         request.set64(0, UInt64(domain))
@@ -47,7 +53,7 @@ func memoryOfOthers() -> Guest {
       }
       // Those that begin with the domain, and take more.
       for command in [
-        XENMEM_set_memory_map, XENMEM_set_pod_target, XENMEM_paging_op, XENMEM_access_op, XENMEM_sharing_op,
+        XENMEM_set_memory_map, XENMEM_set_pod_target, pagingOperation, accessOperation, sharingOperation,
         XENMEM_get_vnumainfo, XENMEM_add_to_physmap_batch,
       ] {
         for word in UInt64(0)..<8 { request.set64(word * 8, word == 0 ? UInt64(domain) | 1 << 32 : list.address) }

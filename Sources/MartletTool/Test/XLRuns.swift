@@ -48,7 +48,10 @@ struct XLMachine {
     line.medium = .multiboot(modules: [
       BootModule(path: kernel, commandLine: words.joined(separator: " ")), BootModule(path: domain0),
     ])
-    if flow.disk > 0 { line.disk = try emptyDisk(Places.build + "/boots/" + flow.name + ".disk", size: flow.disk) }
+    if flow.disk > 0 {
+      let disk = try emptyDisk(Places.build + "/boots/" + flow.name + ".disk", size: flow.disk)
+      line.disks.append(DiskImage(path: disk))
+    }
     return line
   }
 
