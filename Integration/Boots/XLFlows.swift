@@ -38,6 +38,12 @@ public struct XLFlow: Sendable {
       $0.disk = 64
     },
     XLFlow("xl-weights"),
+    XLFlow("xl-guests"),
+    XLFlow("xl-router"),
+    XLFlow("xl-router-checks") {
+      $0.isLong = true
+      $0.timeout = 900
+    },
     XLFlow("xl-hundred") {
       $0.isLong = true
       $0.memory = 8192
