@@ -52,7 +52,7 @@ public struct Hypervisor: ~Copyable, Anchored {
   var reaperLeft = AtomicWord(0)
   /// Whether the end of some domain waits; read without a lock.
   var reaperHasWork: Bool { mutating get { endedCount.load() != 0 } }
-  /// How many domains' ends wait. Changes under the lock of `ended`.
+  /// How many domains' ends wait, the one that a CPU is just looking at included.
   var endedCount = AtomicWord(0)
 
   /// The record, once boot has made what it holds.

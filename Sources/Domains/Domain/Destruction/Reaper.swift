@@ -9,7 +9,6 @@ import XenABI
 public struct EndedDomains: ~Copyable {
   var first: Ref<Domain>?
   var last: Ref<Domain>?
-  var count = 0
 
   /// None.
   init() {}
@@ -18,8 +17,6 @@ public struct EndedDomains: ~Copyable {
     domain[].destruction.next = nil
     if let last { last[].destruction.next = domain } else { first = domain }
     last = domain
-    count &+= 1
-    Ref<Hypervisor>.shared[].endedCount.store(UInt64(count))
   }
 
   mutating func takeFirst() -> Ref<Domain>? {
@@ -27,8 +24,6 @@ public struct EndedDomains: ~Copyable {
     first = domain[].destruction.next
     if first == nil { last = nil }
     domain[].destruction.next = nil
-    count &-= 1
-    Ref<Hypervisor>.shared[].endedCount.store(UInt64(count))
     return domain
   }
 }
@@ -40,6 +35,7 @@ enum Reaper {
   /// Takes a domain over that has given up all it could.
   static func receive(_ domain: Ref<Domain>) {
     notify()
+    Ref<Hypervisor>.shared[].endedCount.fetchAdd(1)
     list[].withLock { $0.append(domain) }
     attend()
   }
@@ -91,7 +87,11 @@ enum Reaper {
     var left = hypervisor[].reaperLeft.load()
     while left > 0, let domain = list[].withLock({ $0.takeFirst() }) {
       left &-= 1
-      if !isGone(domain) { list[].withLock { $0.append(domain) } }
+      if isGone(domain) {
+        hypervisor[].endedCount.fetchAdd(UInt64.max)
+      } else {
+        list[].withLock { $0.append(domain) }
+      }
       if Hypervisor.now >= end { break }
     }
     hypervisor[].reaperLeft.store(hypervisor[].endedCount.load() == 0 ? 0 : left)
