@@ -165,7 +165,7 @@ until_true 20 is_gone alpha || bad "alpha is $(state alpha)"
 
 step crash-restart
 number=$(xl domid beta)
-on beta '(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 </dev/null &'
+limit=5 on beta 'echo c >/proc/sysrq-trigger'
 until_true 90 eval "[ \"\$(xl domid beta)\" -gt $number ]" || bad "beta was not restarted: $(xl list)"
 answers beta
 
