@@ -80,7 +80,8 @@ on alpha "dd if=/dev/xvdb bs=64k 2>/dev/null | work check 4 $bytes" || bad "xvdb
 stream() {
   local result=/tmp/result-$3
   at() { local name=$1; shift; if [ "$name" = domain0 ]; then sh -c "$*"; else on "$name" "$*"; fi; }
-  at "$2" "nc -l -p $3 | work check $4 $bytes" >"$result" 2>&1 &
+  # What the receiver sends back must not end before the data do: nc takes either end for both.
+  at "$2" "mkfifo /tmp/quiet 2>/dev/null; nc -l -p $3 <>/tmp/quiet | work check $4 $bytes" >"$result" 2>&1 &
   local receiver=$! address=192.168.77.1
   [ "$2" = domain0 ] || address=$(awk -v name="$2" '$2 == name { print $1 }' /etc/hosts)
   sleep 2
