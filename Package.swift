@@ -85,6 +85,10 @@ if metal {
       dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
+      name: "SchedulingControlTests",
+      dependencies: ["CXenABI", "Support", "XenABI", "Machine", "Frames", "Scheduling", "Domains", "Hypercalls"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
       name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(

@@ -42,6 +42,12 @@ public struct XLFlow: Sendable {
     },
     XLFlow("xl-stages") { $0.cpus = 1 },
     XLFlow("xl-weights"),
+    XLFlow("xl-guests"),
+    XLFlow("xl-router"),
+    XLFlow("xl-router-checks") {
+      $0.isLong = true
+      $0.timeout = 900
+    },
     XLFlow("xl-hundred") {
       $0.isLong = true
       $0.memory = 8192

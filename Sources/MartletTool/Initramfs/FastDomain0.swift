@@ -66,6 +66,7 @@ enum FastDomain0 {
     try SharedLibraries.complete(&tree, from: packages)
     try ModuleTree.add(modules, of: kernel, to: &tree)
     for part in ["domain0-common", "domain0-fast"] { try tree.add(Places.root + "/Integration/" + part) }
+    try tree.add(Places.root + "/Integration/router", at: "router/")
     tree["scenarios/common"] = .file(Places.root + "/Integration/scenarios/common", executable: true)
     for program in try StaticPrograms.build("domain0-programs") + StaticPrograms.build("guest-programs") {
       tree["bin/" + (program as NSString).lastPathComponent] = .file(program, executable: true)

@@ -21,6 +21,18 @@ struct Domain0Setup {
   /// For dom0_mem=. The maximum is the same, so that Domain 0's kernel makes no room for more.
   var hypervisorWords: [String] { memory.map { ["dom0_mem=\($0)M,max:\($0)M"] } ?? [] }
 
+  /// Sets up a machine for it: memory, CPUs, disks, and both command lines, with more words for each.
+  func apply(to line: inout QEMULine, hypervisorOptions: [String], words more: [String] = []) {
+    line.memory = machineMemory
+    line.cpus = machineCPUs
+    line.disks = disks
+    let hasMemory = hypervisorOptions.contains { $0.contains("dom0_mem=") }
+    line.hypervisorOptions = (hypervisorOptions + (hasMemory ? [] : hypervisorWords)).joined(separator: " ")
+    line.medium = .multiboot(modules: [
+      BootModule(path: kernel, commandLine: (words + more).joined(separator: " ")), BootModule(path: initrd),
+    ])
+  }
+
   /// The console, and nothing of the kernel's but what a person should worry about.
   static let console = ["console=hvc0", "quiet", "loglevel=4"]
 

@@ -59,18 +59,14 @@ enum RunCommand {
 
     try DebianPackages.ensure([.machine])
     let setup = try domain0(values)
-    line.memory = memory ?? setup.machineMemory
-    line.cpus = try values.integer("--cpus", setup.machineCPUs, in: 1...64)
-    line.disks = setup.disks
+    setup.apply(
+      to: &line,
+      hypervisorOptions: [hypervisorOptions] + [values.string("--hypervisor-options")].compactMap { $0 },
+      words: [values.string("--append")].compactMap { $0 })
+    line.memory = memory ?? line.memory
+    line.cpus = try values.integer("--cpus", line.cpus, in: 1...64)
     if let ownDisk { line.disks.append(DiskImage(path: ownDisk, format: try diskFormat(ownDisk), name: "disk")) }
-    let own = values.string("--hypervisor-options")
-    let memoryWords = own?.contains("dom0_mem=") == true ? [] : setup.hypervisorWords
-    line.hypervisorOptions = ([hypervisorOptions] + memoryWords + [own].compactMap { $0 }).joined(separator: " ")
     line.hypervisor = try HypervisorChoice(values.string("--hypervisor") ?? "martlet").ensure()
-    let words = setup.words + [values.string("--append")].compactMap { $0 }
-    line.medium = .multiboot(modules: [
-      BootModule(path: setup.kernel, commandLine: words.joined(separator: " ")), BootModule(path: setup.initrd),
-    ])
     if values.has("--dry-run") {
       Report.line(try line.shellText())
       return 0
