@@ -66,7 +66,7 @@ if metal {
       name: "MachineTurn", path: "Tests/MachineTurn"),
     .executableTarget(
       name: "MartletFuzz",
-      dependencies: ["XenABI", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "Hypercalls"],
+      dependencies: ["CXenABI", "XenABI", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "Hypercalls"],
       swiftSettings: safe),
     .testTarget(
       name: "MachineTests",
@@ -85,7 +85,14 @@ if metal {
       dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
+      name: "SchedulingControlTests",
+      dependencies: ["CXenABI", "Support", "XenABI", "Machine", "Frames", "Scheduling", "Domains", "Hypercalls"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
       name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
+      name: "DestructionTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "MemoryPhysicalTests",

@@ -5,8 +5,10 @@
 
 /// One flow, and the machine for it. Pure data, as `BootScenario` is.
 public struct XLFlow: Sendable {
-  /// The name on which `--filter` matches, and that of the script.
+  /// The name on which `--filter` matches.
   public let name: String
+  /// The script in Integration/domain0-fast/scenarios.
+  public let script: String
   public var cpus = 2
   /// MiB of the machine.
   public var memory = 2048
@@ -18,13 +20,16 @@ public struct XLFlow: Sendable {
   public var settings: [String] = []
   /// MiB of an empty disk for the script, seen by Domain 0 as /dev/vda; 0 for none.
   public var disk = 0
+  /// Whether Domain 0 has the device model, which is the backend of PV framebuffers.
+  public var hasDeviceModel = false
   /// Whether only `--long` runs it.
   public var isLong = false
   /// Seconds of wall time on an idle machine with two flows at a time.
   public var timeout = 300
 
-  public init(_ name: String, change: (inout XLFlow) -> Void = { _ in }) {
+  public init(_ name: String, script: String? = nil, change: (inout XLFlow) -> Void = { _ in }) {
     self.name = name
+    self.script = script ?? name
     change(&self)
   }
 
@@ -37,9 +42,11 @@ public struct XLFlow: Sendable {
       $0.memory = 1536
       $0.disk = 64
     },
+    XLFlow("xl-stages") { $0.cpus = 1 },
     XLFlow("xl-weights"),
     XLFlow("xl-guests"),
     XLFlow("xl-router"),
+    XLFlow("xl-vfb") { $0.hasDeviceModel = true },
     XLFlow("xl-router-checks") {
       $0.isLong = true
       $0.timeout = 900
@@ -50,16 +57,17 @@ public struct XLFlow: Sendable {
       $0.timeout = 900
     },
     // The same scripts with more of everything.
-    XLFlow("xl-stress") {
+    XLFlow("xl-stress", script: "xl-devices") {
       $0.isLong = true
       $0.memory = 4096
       $0.disk = 2500
       $0.settings = ["size=1024"]
       $0.timeout = 1800
     },
-    XLFlow("xl-every-stage") {
+    XLFlow("xl-every-stage", script: "xl-stages") {
       $0.isLong = true
       $0.cpus = 1
+      $0.settings = ["every=1"]
       $0.timeout = 1800
     },
   ]

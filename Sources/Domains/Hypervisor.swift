@@ -17,8 +17,8 @@ public struct Hypervisor: ~Copyable, Anchored {
   public let machineToPhysical: MachineToPhysical
   /// All domains.
   public var domains: DomainTable
-  /// Held while a domain is made, given vCPUs, or taken off the list; its value is the number given out last.
-  public var domainChanges = Lock<UInt16>(.domainTable, 0)
+  /// Held while a domain is given vCPUs.
+  public var domainChanges = Lock<UInt16>(.domainChanges, 0)
   /// The domains that take a virtual interrupt which belongs to the machine, by its number; zero, Domain 0, unless the
   /// toolstack has chosen another (XEN_DOMCTL_set_virq_handler).
   public var virqHandlers = InlineArray<24, UInt16>(repeating: 0)
@@ -36,6 +36,22 @@ public struct Hypervisor: ~Copyable, Anchored {
   public var policy = EndPolicy()
   /// The time of day at system time zero, in nanoseconds since 1970.
   public var wallClockBase = AtomicWord(0)
+
+  /// Which domain numbers are taken. Its lock is the one under which domains are listed.
+  public var numbers = Lock<DomainNumbers>(.domainTable, DomainNumbers())
+  /// How many grace periods have begun (Domain/Destruction/GracePeriod.swift).
+  var gracePeriods = AtomicWord(0)
+  /// Domains whose end waits for others.
+  var ended = Lock<EndedDomains>(.domainTable, EndedDomains())
+  /// Not zero while a CPU looks after those.
+  var reaperAtWork = AtomicWord(0)
+  /// Free records.
+  var records = Lock<RecordPool>(.domainTable, RecordPool())
+
+  /// Whether the end of some domain waits; read without a lock.
+  var reaperHasWork: Bool { mutating get { endedCount.load() != 0 } }
+  /// How many domains' ends wait. Changes under the lock of `ended`.
+  var endedCount = AtomicWord(0)
 
   /// The record, once boot has made what it holds.
   public init(

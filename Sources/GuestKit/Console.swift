@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Lines on the hypervisor's console (HYPERVISOR_console_io). A line is collected first and written by one hypercall, so
-// that the hypervisor's own messages do not fall into the middle of it.
+// Lines on the console: the hypervisor's own (HYPERVISOR_console_io) for Domain 0, the ring of the console daemon for other
+// domains. A line is collected first and written by one hypercall, so that the hypervisor's own messages do not fall into
+// the middle of it.
 
 import CGuestKit
 
@@ -58,16 +59,26 @@ public enum Console {
     }
   }
 
-  /// Ends the line and writes it. Returns what the hypercall returned.
+  /// Ends the line and writes it. Returns what the hypercall returned, 0 for the ring.
   @discardableResult
   public static func end() -> Int {
     buffer[used] = 10
     let length = used + 1
     used = 0
     return withAddress(of: &buffer) { start in
-      hypercall(__HYPERVISOR_console_io, UInt64(CONSOLEIO_write), UInt64(length), start)
+      if !StartInfo.isInitialDomain {
+        ConsoleRing.write(start, UInt64(length))
+        return 0
+      }
+      return hypercall(__HYPERVISOR_console_io, UInt64(CONSOLEIO_write), UInt64(length), start)
     }
   }
+
+  /// Finds the ring, while the tables that say where it is are still as they were.
+  static func prepare() { if !StartInfo.isInitialDomain { _ = ConsoleRing.address } }
+
+  /// Waits until what was written is out of this domain's hands.
+  public static func drain() { if !StartInfo.isInitialDomain { ConsoleRing.drain() } }
 
   /// Writes one line of text.
   public static func line(_ text: StaticString) {

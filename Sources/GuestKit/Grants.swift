@@ -37,8 +37,8 @@ public enum GrantTable {
   /// GTF_writing: somebody has it mapped writable.
   public static let writing: UInt16 = 16
 
-  /// The domain's own ID as grants name it; Domain 0 tests run as domain 0.
-  public static let ownDomain: UInt16 = 0
+  /// The domain's own ID as grants name it.
+  public static var ownDomain: UInt16 { OwnDomain.identifier }
 
   /// GNTTABOP_setup_table for `count` frames; the first is mapped at the returned address.
   public static func setUp(_ count: UInt32 = 1) throws(Failure) -> UInt64 {

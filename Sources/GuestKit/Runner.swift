@@ -3,7 +3,8 @@
 // Choosing the guest by `test=` on the command line, running it, and saying how it ended:
 //   GUEST name: PASS
 //   GUEST name: FAIL what: expected X, saw Y
-// then SCHEDOP_shutdown. The reader of the console needs nothing else.
+// then SCHEDOP_shutdown. The reader of the console needs nothing else. In a domain that is not Domain 0 the reason of the
+// shutdown says it too: poweroff for PASS, crash for FAIL.
 
 import CGuestKit
 
@@ -91,7 +92,7 @@ public enum Runner {
   public static func run(_ guests: [Guest]) -> Never {
     guard let option = StartInfo.option("test=") else {
       Console.line("GUEST ?: FAIL no test= on the command line; test=list prints the names")
-      shutdown(SHUTDOWN_poweroff)
+      shutdown(failing)
     }
     if option.count == 4 && StartInfo.bytes(at: option.address, equal: "list") {
       for guest in guests {
@@ -119,7 +120,7 @@ public enum Runner {
     Console.put("GUEST ")
     Console.put(textAt: option.address, limit: option.count)
     Console.line(": FAIL no guest has this name; test=list prints the names")
-    shutdown(SHUTDOWN_poweroff)
+    shutdown(failing)
   }
 
   /// Prints PASS without ending, for guests whose end is what they test.
@@ -157,7 +158,7 @@ public enum Runner {
       Console.put(hex: failure.seen)
     }
     Console.end()
-    shutdown(SHUTDOWN_poweroff)
+    shutdown(failing)
   }
 
   /// Ends the guest with a reason that has no numbers.
@@ -179,11 +180,15 @@ public enum Runner {
     Console.put(" address ")
     Console.put(hex: fault.address)
     Console.end()
-    shutdown(SHUTDOWN_poweroff)
+    shutdown(failing)
   }
+
+  /// The reason a guest that has failed ends with. Domain 0's crash would restart the machine.
+  private static var failing: Int32 { StartInfo.isInitialDomain ? SHUTDOWN_poweroff : SHUTDOWN_crash }
 
   /// SCHEDOP_shutdown with a SHUTDOWN_* reason.
   public static func shutdown(_ reason: Int32) -> Never {
+    Console.drain()
     var request = sched_shutdown(reason: UInt32(reason))
     while true { hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &request) }
   }
@@ -194,6 +199,7 @@ public enum Runner {
   SharedInfo.map()
   Memory.fill(SharedInfo.mask, words: 64, with: ~0)
   Traps.installAll()
+  Console.prepare()
 }
 
 /// Prints a value for the reader of the log; proves nothing.

@@ -15,6 +15,14 @@ public enum StartInfo {
   public static var sharedInfo: UInt64 { Memory.load64(address + 40) }
   /// flags: SIF_*.
   public static var flags: UInt32 { Memory.load32(address + 48) }
+  /// store_mfn: machine frame of the page shared with xenstored.
+  public static var storeFrame: UInt64 { Memory.load64(address + 56) }
+  /// store_evtchn: the port to xenstored.
+  public static var storePort: UInt32 { Memory.load32(address + 64) }
+  /// console.domU.mfn: machine frame of the console ring.
+  public static var consoleFrame: UInt64 { Memory.load64(address + 72) }
+  /// console.domU.evtchn: the port to the console daemon.
+  public static var consolePort: UInt32 { Memory.load32(address + 80) }
   /// pt_base: virtual address of the start-of-day L4 table.
   public static var pageTableBase: UInt64 { Memory.load64(address + 88) }
   /// nr_pt_frames: number of start-of-day page-table frames.
@@ -46,6 +54,18 @@ public enum StartInfo {
       start += 1
     }
     return nil
+  }
+
+  /// The value of `key=` as a decimal number, nil when it is not there or is none.
+  public static func number(_ key: StaticString) -> UInt64? {
+    guard let option = option(key), option.count > 0, option.count < 20 else { return nil }
+    var value: UInt64 = 0
+    for index in 0..<option.count {
+      let digit = Memory.load8(option.address + index) &- 48
+      if digit > 9 { return nil }
+      value = value &* 10 &+ UInt64(digit)
+    }
+    return value
   }
 
   /// Whether memory at `address` begins with `text`.

@@ -88,6 +88,9 @@ public enum Traps {
     gk_address_trap_stubs() + UInt64(vector) * UInt64(GK_STUB_BYTES)
   }
 
+  /// Puts GuestKit's own entries back, all of them.
+  public static func restore() { installAll() }
+
   static func installAll() {
     let table = tablePage()
     for vector in UInt8(0)...31 { write(table + UInt64(vector) * 16, vector, level: 0, address: stub(vector)) }

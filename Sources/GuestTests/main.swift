@@ -4,4 +4,4 @@
 
 import GuestKit
 
-Runner.run(allGuests())
+Runner.run(allGuests() + allAttacks())

@@ -77,7 +77,7 @@ extension Episode {
       return
     }
     beginArguments()
-    switch random.below(isWide ? 130 : 100) {
+    switch random.below(isWide ? 150 : 112) {
     case 0..<28: make(pageTableUpdates(guest))
     case 28..<44: make(extendedOperations(guest))
     case 44..<58: make(mappingUpdate(guest))
@@ -91,9 +91,14 @@ extension Episode {
     case 90..<94: make(vcpuCall(guest))
     case 94..<99: make(stateCall(guest))
     case 99: foreignLife(guest, vcpu)
-    case 100..<108: make(grantCall(guest))
-    case 108..<116: make(eventCall(guest))
-    case 116..<120: instruction(guest, vcpu)
+    // For those who may; the others only try it at times.
+    case 100..<112 where guest !== guests[0] && random.chance(85): make(pageTableUpdates(guest))
+    case 100..<108: make(domainControl(guest))
+    case 108..<112: build(guest)
+    case 112..<120: make(grantCall(guest))
+    case 120..<128: make(eventCall(guest))
+    case 128..<132: instruction(guest, vcpu)
+    case 132..<138 where guest === guests[0] || random.chance(15): make(systemControl(guest))
     default: make(otherCall(guest))
     }
   }

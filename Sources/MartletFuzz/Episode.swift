@@ -82,9 +82,12 @@ final class Episode {
 
   /// Makes sure that a vCPU of ours runs, and changes to another one now and then.
   private func choose() -> (Guest, Ref<VCPU>)? {
+    // Somebody unpauses what is paused, sooner or later.
+    if random.chance(2) { for guest in guests { while random.chance(50) && guest.domain.unpause() {} } }
     if let now = running, now.vcpu[].holds.load() == 0, !random.chance(3) { return now }
     for _ in 0..<24 {
-      let guest = random.pick(guests)
+      // The one that controls the others more often than each of them.
+      let guest = random.chance(25) ? guests[0] : random.pick(guests)
       let vcpu = random.pick(guest.vcpus)
       guard vcpu[].isInitialised else { continue }
       if vcpu[].holds.load() & VCPUHold.down != 0 && random.chance(30) { vcpu[].holds.fetchAnd(~VCPUHold.down) }

@@ -26,6 +26,7 @@ enum MartletTool {
   static func run(verb name: String, arguments: [String]) throws -> Int32 {
     switch name {
     case "run": return try RunCommand.main(arguments)
+    case "guest": return try GuestCommand.main(arguments)
     case "build": return try BuildCommand.main(arguments)
     case "test": return try TestCommand.main(arguments)
     case "fuzz": return try FuzzCommand.main(arguments)
@@ -36,7 +37,8 @@ enum MartletTool {
       Report.line(help)
       return 0
     default:
-      throw ToolError.usage("there is no verb '\(name)'; the verbs are run, build, test, fuzz, bench, transcript and help")
+      throw ToolError.usage(
+        "there is no verb '\(name)'; the verbs are run, guest, build, test, fuzz, bench, transcript and help")
     }
   }
 
@@ -45,7 +47,8 @@ enum MartletTool {
 
     usage: ./martlet VERB [options]
 
-      run     boot Debian Linux as Domain 0 on Martlet in QEMU, on this terminal
+      run     boot Debian Linux as Domain 0 on Martlet in QEMU, with guests, on this terminal
+      guest   make disks for further guests
       build   build the bootable image: build/martlet and build/martlet.gz
       test    run every test; the last line is 'N passed, N failed'
       fuzz    feed the hypercall interface with random calls, on this host

@@ -22,6 +22,11 @@ import Testing
     #expect(Places.exists(root + "/Integration/scenarios/\(scenario).sh"))
   }
 
+  @Test(arguments: XLFlow.all.map(\.script))
+  func flowsExist(_ script: String) {
+    #expect(Places.exists(root + "/Integration/domain0-fast/scenarios/\(script).sh"))
+  }
+
   @Test func everyBootExpectsSomething() {
     for boot in BootScenario.all { #expect(!boot.allExpected.isEmpty, "\(boot.name) cannot fail") }
   }

@@ -38,6 +38,37 @@ import Testing
     #expect(try value("-accel", in: line) == "kvm")
   }
 
+  @Test func disksComeInOrderEachWithItsOwnNameAndFate() throws {
+    var line = QEMULine()
+    line.disks = [
+      DiskImage(path: "/d,1"), DiskImage(path: "/b.qcow2", format: "qcow2", name: "guest1", forgetsWrites: true),
+    ]
+    let words = try line.arguments()
+    #expect(words.contains("if=none,id=disk0,format=raw,file=/d,,1"))
+    #expect(words.contains("virtio-blk-pci,drive=disk0"))
+    #expect(words.contains("if=none,id=disk1,format=qcow2,snapshot=on,file=/b.qcow2"))
+    #expect(words.contains("virtio-blk-pci,drive=disk1,serial=guest1"))
+  }
+
+  @Test func memoryIsWhatDomain0AndItsGuestsNeed() {
+    let guests = GuestsWanted(count: 3, memory: 200)
+    #expect(guests.machineMemory(domain0: 512) == 512 + 600 + GuestsWanted.spare)
+    #expect(guests.words == ["martlet.guests=3", "martlet.start=3", "martlet.guest-memory=200"])
+    let setup = Domain0Setup(kernel: "k", initrd: "i", words: [], memory: 512)
+    #expect(setup.hypervisorWords == ["dom0_mem=512M,max:512M"])
+    #expect(Domain0Setup(kernel: "k", initrd: "i", words: []).hypervisorWords == [])
+  }
+
+  @Test(arguments: [
+    ("web", true), ("a-2", true), ("twenty-letters-is-all", false), ("twenty-letters-is-ok", true), ("", false),
+    ("-a", false),
+    ("Web", false), ("a/b", false), ("a b", false), ("disk", false), ("grub", false), ("guest1", true),
+    ("cloud", false),
+  ])
+  func guestNamesAreFitForDomainsDisksAndHosts(_ name: String, _ good: Bool) {
+    #expect(GuestDisk.isGoodName(name) == good)
+  }
+
   @Test func rebootEndsQEMUUnlessAllowed() throws {
     var line = QEMULine()
     #expect(try line.arguments().contains("-no-reboot"))

@@ -150,3 +150,4 @@ func typeOf(_ frame: MachineFrame) -> TypeWord { ledger[].type(frame) }
 func ownerOf(_ frame: MachineFrame) -> DomainID { ledger[].owner(frame) }
 var freeFrames: UInt64 { ledger[].freeFrames }
 func translation(_ frame: MachineFrame) -> UInt64 { Ref<Hypervisor>.shared[].machineToPhysical.load(frame) }
+func prepare(_ order: Int) -> Bool { ledger[].prepare(order: order) }

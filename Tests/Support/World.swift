@@ -157,6 +157,9 @@ public final class World {
     PhysicalWindow.store(table, word: address.index(level: 1), frame.physical | rights)
   }
 
+  /// This CPU goes by way of a guest: it forgets what it has found.
+  public func pause() { GracePeriod.pause(Ref<PhysicalCPU>.current) }
+
   /// Makes a hypercall as a vCPU, again and again while it says so. The result is what the guest finds in rax.
   public func call(
     _ vcpu: Ref<VCPU>, _ arguments: [UInt64],
@@ -169,7 +172,7 @@ public final class World {
       do throws(XenError) {
         switch try handler(&call) {
         case .done(let value): return Int64(bitPattern: value)
-        case .again: continue
+        case .again: pause()
         }
       } catch {
         return Int64(bitPattern: error.result)

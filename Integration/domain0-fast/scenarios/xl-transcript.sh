@@ -84,7 +84,7 @@ answers alpha
 show xl list
 show xl shutdown -w alpha
 show xl list alpha
-on beta 'echo c >/proc/sysrq-trigger'
+on beta '(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 </dev/null &'
 settle 'xl list beta | grep -q c--'
 show xl list beta
 show xl destroy beta

@@ -26,7 +26,9 @@ extension Ref where T == Console {
       let offset = Int((position &+ done) & (capacity &- 1))
       let size = min(4096 &- (offset & 4095), Int(truncatingIfNeeded: count &- done))
       let frame = self[].ringFirst + UInt64(offset &>> 12)
-      guard GuestMemory.write(out + done, frame: frame, offset: offset & 4095, count: size) == size else { return false }
+      guard GuestMemory.write(out + done, frame: frame, offset: offset & 4095, count: size) == size else {
+        return false
+      }
       done &+= UInt64(size)
     }
     return true

@@ -60,6 +60,9 @@ public struct Domain: ~Copyable {
   /// call unmasks the event too; zero if nowhere. Set once. The frame holds a writable use.
   public var eoiFrame = AtomicWord(0)
 
+  /// How far its end has come (see Destruction/Destruction.swift).
+  public var destruction = Destruction()
+
   // ---- Each under its own lock ----
 
   /// Life and death.

@@ -40,31 +40,58 @@ public struct DomainSpecification {
 
 /// Creating domains.
 public enum DomainCreation {
-  /// Makes a domain with its vCPUs, all down, and lists it. Under the lock `Hypervisor.domainChanges`, or before there are others.
+  /// Makes a domain with its vCPUs, all down, and lists it. Its number must be reserved for it (`DomainNumbers`), or be that
+  /// of the first domain; if the domain cannot be made, the number is free again, and so is all memory.
   ///
   /// - Throws: `noMemory`; what event channels and grant table throw for the same reason.
   public static func create(_ wanted: DomainSpecification) throws(XenError) -> Ref<Domain> {
-    let frames = Int(Ref<Domain>.framesNeeded)
-    var order = 0
-    while 1 &<< order < frames { order &+= 1 }
-    guard let place = ledger[].allocateOwn(order: order), let shared = ledger[].allocateShared(with: wanted.id) else {
+    let domain: Ref<Domain>
+    do { domain = try makeDomain(wanted) } catch {
+      DomainNumbers.free(wanted.id)
+      throw error
+    }
+    domain[].handle = wanted.handle
+    domain[].isStoreDomain = wanted.isStoreDomain
+    ledger[].accounts.setLimit(wanted.id, wanted.frameLimit)
+    if wanted.isBuiltByTools {
+      domain[].pauseCount.store(1)
+    } else {
+      do { try addVCPUs(domain) } catch {
+        domain.discard()
+        throw error
+      }
+    }
+    WallClock.publish(domain)
+    DomainNumbers.list(domain)
+    return domain
+  }
+
+  /// The record of a domain with nothing in it but what each has.
+  private static func makeDomain(_ wanted: DomainSpecification) throws(XenError) -> Ref<Domain> {
+    guard let shared = ledger[].allocateShared(with: wanted.id) else { throw .noMemory }
+    guard var grants = GrantTable.make(owner: wanted.id, limits: wanted.grantLimits) else {
+      ledger[].endSharing(shared)
       throw .noMemory
     }
-    ledger[].accounts.setLimit(wanted.id, wanted.frameLimit)
-    guard let grants = GrantTable.make(owner: wanted.id, limits: wanted.grantLimits) else { throw .noMemory }
-    let domain = Ref<Domain>.create(
-      in: place,
+    var events: EventChannels
+    do { events = try EventChannels(maximumPort: wanted.highestPort) } catch {
+      _ = grants.tearDown()
+      ledger[].endSharing(shared)
+      throw error
+    }
+    guard let place = RecordPool.takeDomain() else {
+      events.discard()
+      _ = grants.tearDown()
+      ledger[].endSharing(shared)
+      throw .noMemory
+    }
+    return RecordPool.fill(
+      place,
       Domain(
         id: wanted.id, isPrivileged: wanted.isPrivileged, mayUseHardware: wanted.mayUseHardware, sharedInfo: shared,
         maximumVCPUs: wanted.vcpus,
-        processor: Processor.policy(isControlDomain: wanted.isPrivileged, vcpuLimit: wanted.vcpus),
-        events: try EventChannels(maximumPort: wanted.highestPort), grants: grants))
-    domain[].handle = wanted.handle
-    domain[].isStoreDomain = wanted.isStoreDomain
-    if wanted.isBuiltByTools { domain[].pauseCount.store(1) } else { try addVCPUs(domain) }
-    WallClock.publish(domain)
-    Ref<Hypervisor>.shared[].domains.set(wanted.id, domain)
-    return domain
+        processor: Processor.policy(isControlDomain: wanted.isPrivileged, vcpuLimit: wanted.vcpus), events: events,
+        grants: grants))
   }
 
   /// Makes the vCPUs that the domain does not have yet, all down.
@@ -85,32 +112,40 @@ public enum DomainCreation {
   }
 
   private static func makeVCPU(_ domain: Ref<Domain>, _ index: Int) throws(XenError) -> Ref<VCPU> {
-    let hypervisor = Ref<Hypervisor>.shared
-    if hypervisor[].vcpus.isFull {
-      guard let more = ledger[].allocateOwn(), hypervisor[].vcpus.grow(by: more) else { throw .noMemory }
-    }
-    guard let place = ledger[].allocateOwn(), let state = ledger[].allocateOwn(), let traps = ledger[].allocateOwn(),
-      let handle = hypervisor[].vcpus.reserve()
-    else { throw .noMemory }
-    precondition(Ref<VCPU>.framesNeeded == 1)
     // vCPUs beyond those of the shared page have a place of their own that nobody sees until the guest registers one.
-    let info: VCPUInfoPlace
-    if index < SharedInfoLayout.legacyVCPUs {
-      info = VCPUInfoPlace(frame: domain[].sharedInfo, offset: index &* SharedInfoLayout.vcpuInfoSize)
-    } else {
-      guard let hidden = ledger[].allocateOwn() else { throw .noMemory }
-      info = VCPUInfoPlace(frame: hidden, offset: 0)
-    }
-    let vcpu = Ref<VCPU>.create(
-      in: place,
+    let isHidden = index >= SharedInfoLayout.legacyVCPUs
+    guard let frames = ownFrames(isHidden ? 3 : 2) else { throw .noMemory }
+    let hidden: MachineFrame? = isHidden ? frames[2] : nil
+    let info =
+      hidden.map { VCPUInfoPlace(frame: $0, offset: 0) }
+      ?? VCPUInfoPlace(frame: domain[].sharedInfo, offset: index &* SharedInfoLayout.vcpuInfoSize)
+    let made = RecordPool.makeVCPU { handle in
       VCPU(
         id: VCPUID(UInt32(index)), domain: domain, index: handle, info: info,
-        extendedState: ExtendedStateArea(frame: state), trapTable: traps, now: Hypervisor.now))
+        extendedState: ExtendedStateArea(frame: frames[0]), trapTable: frames[1], now: Hypervisor.now)
+    }
+    guard let vcpu = made else {
+      for index in 0..<(isHidden ? 3 : 2) { ledger[].freeOwn(frames[index]) }
+      throw .noMemory
+    }
+    vcpu[].hiddenInfo = hidden
     vcpu[].cr4 = Ref<VCPU>.initialCR4
     vcpu[].debug[6] = 0xffff_0ff0
     vcpu[].debug[7] = 0x400
     vcpu.publishTime()
-    hypervisor[].vcpus.set(handle, vcpu)
     return vcpu
+  }
+
+  /// Up to three frames of the hypervisor's own, or none.
+  private static func ownFrames(_ count: Int) -> InlineArray<3, MachineFrame>? {
+    var frames = InlineArray<3, MachineFrame>(repeating: .invalid)
+    for index in 0..<count {
+      guard let frame = ledger[].allocateOwn() else {
+        for earlier in 0..<index { ledger[].freeOwn(frames[earlier]) }
+        return nil
+      }
+      frames[index] = frame
+    }
+    return frames
   }
 }

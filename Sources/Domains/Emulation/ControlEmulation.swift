@@ -66,10 +66,7 @@ extension Ref where T == VCPU {
   /// Sets XCR0; false if the value is not one that the guest may have.
   func setExtendedControl(_ value: UInt64) -> Bool {
     let allowed = self[].domain[].processor.extendedStateMask
-    // x87 always; AVX needs SSE; the three parts of AVX-512 go together and need AVX.
-    guard allowed != 0, value & 1 != 0, value & ~allowed == 0, value & 4 == 0 || value & 2 != 0,
-      value & 0xe0 == 0 || value & 0xe4 == 0xe4
-    else { return false }
+    guard ExtendedStateImage.isValid(xcr0: value, allowed: allowed) else { return false }
     guard Registers.setXCR0(value) else { return false }
     self[].xcr0 = value
     Ref<PhysicalCPU>.current[].xcr0 = value

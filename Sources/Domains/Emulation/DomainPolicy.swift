@@ -33,7 +33,9 @@ public enum SystemPolicy {
 
   /// MSR IA32_ARCH_CAPABILITIES as the policy has it; zero where CPUID does not tell of it.
   public var capabilities: UInt64 {
-    guard ModelSpecific.hasCapabilities, let value = Registers.msr(MSRNumber.architecturalCapabilities) else { return 0 }
+    guard ModelSpecific.hasCapabilities, let value = Registers.msr(MSRNumber.architecturalCapabilities) else {
+      return 0
+    }
     if case .raw = self { return value }
     return value & MSRPolicy.capabilitiesMask
   }

@@ -72,17 +72,19 @@ extension Events {
     domain[].events.bindings.withLock { $0.isClosed = true }
   }
 
+  /// Ends FIFO delivery: gives up the frames of the guest's that it uses. After `closeAll`.
+  static func endQueues(_ domain: Ref<Domain>) { domain[].events.bindings.withLock { endQueues(domain, &$0) } }
+
   /// Gives back the memory of a domain's event channels. After `closeAll`, when none of its vCPUs can run any more and
-  /// before its frames are given back; its record must get new `EventChannels` before it is used again.
+  /// nobody can find the domain (R1); its record must get new `EventChannels` before it is used again.
   public static func destroy(_ domain: Ref<Domain>) {
     domain[].events.bindings.withLock { bindings in
       precondition(bindings.isClosed)
       endQueues(domain, &bindings)
       if let frame = bindings.pirqPorts { ledger[].freeOwn(frame) }
       bindings.pirqPorts = nil
-      ledger[].freeOwn(bindings.table)
-      domain[].events.ports.destroy()
     }
+    domain[].events.discard()
   }
 
   /// What is left of a reset (EVTCHNOP_reset) once all ports are closed: a domain that resets itself is back at two-level

@@ -43,6 +43,30 @@ extension GrantTable {
     return domain[].grants.withLock { table in table.maptrack.inUse == 0 }
   }
 
+  /// Nobody can begin to use the domain's grants from now on, nor it those of others.
+  mutating func beginDestruction() { isDying = true }
+
+  /// Ends sharing some of the table's frames with the dying domain; they go when it, or whoever else has mapped them, has
+  /// dropped them. Gives whether none is left.
+  mutating func endSharing(atMost limit: Int) -> Bool {
+    isDying = true
+    var left = limit
+    while left > 0, frameCount &+ statusFrameCount > 0 {
+      left &-= 1
+      if frameCount > 0 {
+        frameCount &-= 1
+        ledger[].endSharing(sharedFrame(frameCount))
+      } else {
+        statusFrameCount &-= 1
+        ledger[].endSharing(statusFrame(statusFrameCount))
+      }
+    }
+    return frameCount &+ statusFrameCount == 0
+  }
+
+  /// Whether nobody uses a grant of the domain's, nor the domain one of others: its number is not needed any more (G6).
+  var isUnused: Bool { entriesInUse == 0 && maptrack.inUse == 0 }
+
   /// Gives back all memory of a dying domain's table. The frames shared with the guest go when it, or whoever else has mapped
   /// them, has dropped them.
   ///
@@ -50,17 +74,8 @@ extension GrantTable {
   ///   (`releaseMappings`): to be called again later, and until then the domain's number and record must not be used again
   ///   (G6).
   public mutating func tearDown() -> Bool {
-    isDying = true
-    while frameCount > 0 {
-      frameCount &-= 1
-      ledger[].endSharing(sharedFrame(frameCount))
-    }
-    while statusFrameCount > 0 {
-      statusFrameCount &-= 1
-      ledger[].endSharing(statusFrame(statusFrameCount))
-    }
-    guard entriesInUse == 0, maptrack.inUse == 0 else { return false }
-    freeStorage()
-    return true
+    _ = endSharing(atMost: Int.max)
+    guard isUnused else { return false }
+    return freeStorage(atMost: Int.max)
   }
 }

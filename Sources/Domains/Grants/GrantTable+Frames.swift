@@ -86,12 +86,19 @@ extension GrantTable {
     return true
   }
 
-  /// Gives back the hypervisor's own frames. Nothing may be in use.
-  mutating func freeStorage() {
-    guard !isGone else { return }
-    isGone = true
-    while let frame = active.shrink() { ledger[].freeOwn(frame) }
-    while let frame = maptrack.shrink() { ledger[].freeOwn(frame) }
-    ledger[].freeOwn(storage, order: 2)
+  /// Gives back some of the hypervisor's own frames, of which nothing may be in use. Gives whether that were all.
+  mutating func freeStorage(atMost limit: Int) -> Bool {
+    guard !isGone else { return true }
+    var left = limit
+    while left > 0 {
+      left &-= 1
+      guard let frame = active.shrink() ?? maptrack.shrink() else {
+        isGone = true
+        ledger[].freeOwn(storage, order: 2)
+        return true
+      }
+      ledger[].freeOwn(frame)
+    }
+    return false
   }
 }

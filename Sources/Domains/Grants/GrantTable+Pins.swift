@@ -103,7 +103,11 @@ extension GrantTable {
     precondition(entry.pins.contains(pins), "grant pins below zero")
     let left = entry.pins - pins
     active[index] = ActiveEntry(frame: entry.frame, pins: left, grantee: entry.grantee, kind: entry.kind)
-    if left.isEmpty { entriesInUse &-= 1 }
+    if left.isEmpty {
+      entriesInUse &-= 1
+      // The owner's end may have waited for this.
+      if entriesInUse == 0 { ledger[].noteLeft(owner) }
+    }
     let lostWrite = entry.pins.hasWrite && !left.hasWrite
     let lostRead = entry.pins.hasRead && !left.hasRead
     if entry.kind != .transitive {

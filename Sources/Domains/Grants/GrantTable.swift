@@ -81,7 +81,7 @@ public struct GrantTable: ~Copyable {
     guard let storage = ledger[].allocateOwn(order: 2) else { return nil }
     var table = GrantTable(owner: owner, limits: limits, storage: storage)
     if table.grow(to: 1) { return table }
-    table.freeStorage()
+    _ = table.freeStorage(atMost: Int.max)
     return nil
   }
 

@@ -21,7 +21,8 @@ public struct MemoryClaims: ~Copyable {
 extension MachineMemory {
   /// Claims frames for a domain, so that it could own `total`; zero gives up what it has claimed.
   ///
-  /// - Throws: `noMemory` if there are not as many free; `invalid` if the domain owns as many already, or may not.
+  /// - Throws: `noMemory` if there are not as many free; `invalid` if the domain owns as many already, or may not, or is
+  ///   being destroyed.
   public static func claim(_ domain: Ref<Domain>, total: UInt64) throws(XenError) {
     guard Ref<MachineMemory>.isPublished else { throw .noMemory }
     let id = domain[].id
@@ -32,6 +33,7 @@ extension MachineMemory {
         domain[].claimedFrames.store(0)
         return
       }
+      guard !domain[].isDying else { throw .invalid }
       let owned = ledger[].accounts.owned(id)
       guard old == 0, total > owned, total <= ledger[].accounts.limit(id) else { throw .invalid }
       let wanted = total &- owned
@@ -39,6 +41,14 @@ extension MachineMemory {
       guard free >= claims.outstanding, free &- claims.outstanding >= wanted else { throw .noMemory }
       claims.outstanding &+= wanted
       domain[].claimedFrames.store(wanted)
+    }
+  }
+
+  /// Gives up what a domain has claimed: it is being destroyed.
+  static func giveUpClaim(_ domain: Ref<Domain>) {
+    guard Ref<MachineMemory>.isPublished else { return }
+    Ref<MachineMemory>.shared[].claims.withLock { claims in
+      claims.outstanding &-= domain[].claimedFrames.exchange(0)
     }
   }
 

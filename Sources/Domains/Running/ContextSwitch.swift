@@ -105,7 +105,18 @@ extension Ref where T == VCPU {
   public func updateRunstateArea() {
     if let area = self[].timeArea { _ = try? GuestMemory.write(area, timeRecord) }
     guard let area = self[].runstateArea else { return }
-    _ = try? GuestMemory.write(area, runstateRecord(now: Hypervisor.now))
+    var record = runstateRecord(now: Hypervisor.now)
+    guard self[].domain[].assists.load() & VMAssist.runstateUpdateFlag != 0 else {
+      _ = try? GuestMemory.write(area, record)
+      return
+    }
+    // The guest's other vCPUs read it too: while XEN_RUNSTATE_UPDATE stands in `state_entry_time`, it changes.
+    let updating: UInt64 = 1 &<< 63
+    let entryTime = record[1]
+    record[1] |= updating
+    guard (try? GuestMemory.write(area + 8, record[1])) != nil else { return }
+    _ = try? GuestMemory.write(area, record)
+    _ = try? GuestMemory.write(area + 8, entryTime)
   }
 
   /// `struct vcpu_runstate_info` (xen/vcpu.h) as it is at `now`: state, time of entry, and the four times.

@@ -44,6 +44,8 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var nmiReasons = AtomicWord(0)
   /// How many non-maskable interrupts came for which the machine names no reason.
   public var unknownNMIs = AtomicWord(0)
+  /// How many grace periods had begun when this CPU last paused (Domain/Destruction/GracePeriod.swift).
+  var lastPause = AtomicWord(0)
   /// GDT pages that show a frame.
   public var gdtPages: UInt16 = 0
 
@@ -89,4 +91,6 @@ public enum CPUWork {
   public static let console: UInt64 = 8
   /// Hand a non-maskable interrupt on to Domain 0.
   public static let nmi: UInt64 = 16
+  /// Pause: a grace period waits for this CPU to have forgotten what it has found.
+  public static let grace: UInt64 = 1 &<< 8
 }

@@ -9,6 +9,8 @@ extension Scheduler {
   /// if no queue takes it: its domain is at its end.
   static func withQueue<R>(of vcpu: Ref<VCPU>, _ body: (inout RunQueue, Ref<PhysicalCPU>) -> R) -> R? {
     for _ in 0..<10_000 {
+      // It has left its queue for good, or will.
+      guard vcpu[].holds.load() & VCPUHold.dying == 0 else { return nil }
       let number = Int(vcpu[].entity.cpu)
       guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return nil }
       let result: R? = cpu[].queue.withLock { queue in

@@ -74,9 +74,22 @@ public enum Scheduler {
     cpu[].work.fetchOr(CPUWork.schedule)
   }
 
+  /// Takes a vCPU that is held for good out of its run queue. False while a CPU has not yet put its state away.
+  static func withdraw(_ vcpu: Ref<VCPU>) -> Bool {
+    let number = Int(vcpu[].entity.cpu)
+    guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return true }
+    return cpu[].queue.withLock { queue in
+      guard Int(vcpu[].entity.cpu) == number else { return false }
+      guard vcpu[].entity.isAdmitted else { return true }
+      var store = VCPUStore()
+      return queue.withdraw(vcpu[].index, in: &store, now: Hypervisor.now)
+    }
+  }
+
   /// Chooses who runs on this CPU and switches to them; waits, with interrupts let in, while there is nobody.
   static func decide(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     while true {
+      Reaper.attendIfNeeded()
       let now = Hypervisor.now
       let decision = cpu[].queue.withLock { queue in
         var store = VCPUStore()
@@ -144,6 +157,9 @@ public enum Scheduler {
   private static func idle(_ cpu: Ref<PhysicalCPU>) {
     cpu[].isIdle = true
     cpu[].vcpu?[].isRunning.store(0)
-    while cpu[].work.load() == 0 { Registers.waitForInterrupt() }
+    while cpu[].work.load() == 0 {
+      // Memory that is cleared now need not be when somebody waits for it.
+      if ledger[].scrubSome() { Registers.allowInterrupts() } else { Registers.waitForInterrupt() }
+    }
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The timers of one CPU: a heap by deadline, one entry for each vCPU at most, so that a guest cannot make it grow.
+import Frames
 import Machine
 
 /// An entry: when, and whose.
@@ -24,6 +25,19 @@ public struct TimerQueue: ~Copyable {
 
   /// Makes room for more.
   public mutating func grow(by frame: MachineFrame) -> Bool { entries.grow(by: frame, initial: nil) }
+
+  /// Makes room for as many vCPUs as there are. False without memory. A vCPU is only made when every queue has room for it:
+  /// no deadline is ever lost.
+  mutating func makeRoom(for vcpus: Int) -> Bool {
+    while capacity < vcpus {
+      guard let frame = ledger[].allocateOwn() else { return false }
+      guard grow(by: frame) else {
+        ledger[].freeOwn(frame)
+        return false
+      }
+    }
+    return true
+  }
 
   /// The earliest deadline; `UInt64.max` without one.
   public var first: UInt64 { count > 0 ? deadline(0) : UInt64.max }

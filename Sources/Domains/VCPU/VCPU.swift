@@ -19,6 +19,11 @@ public struct VCPU: ~Copyable {
   public let extendedState: ExtendedStateArea
   /// A frame of trap handlers: 256 pairs of words, address, then selector in bits 31-16 and flags in bits 7-0.
   public let trapTable: MachineFrame
+  /// The frame of the hypervisor's own that its `vcpu_info` is in until the guest names one; only for vCPUs beyond those of
+  /// the shared page.
+  var hiddenInfo: MachineFrame? = nil
+  /// The next free record, while this one is free: under the lock of the pool.
+  var nextFree: Ref<VCPU>? = nil
 
   // ---- Atomic: other CPUs set these ----
 

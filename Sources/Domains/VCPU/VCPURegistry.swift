@@ -15,6 +15,10 @@ public struct VCPURegistry: ~Copyable {
     _ = table.grow(by: first, initial: nil)
   }
 
+  /// How many handles have been given out: as many as there have been vCPUs at the same time, as those of vCPUs that are gone
+  /// are used again with their records.
+  public var count: Int { Int(next) }
+
   /// Whether another frame is needed before the next vCPU.
   public var isFull: Bool { Int(next) >= table.count }
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Free frames: a buddy allocator over the ledger's link words.
 //
-// Free blocks are 2^order frames, aligned to their size, in one doubly linked list per order. The lists run through the frames
-// that head the blocks: the link word holds the next block, the owner word the order and the previous block. Free frames have
-// zero counts and the owner DOMID_INVALID.
+// Free blocks are 2^order frames, aligned to their size, in two doubly linked lists per order: of those that are known to hold
+// no old data, which are taken first, and of the others. The lists run through the frames that head the blocks: the link word
+// holds the next block and how many frames from the block's start on are known to be clean, the owner word the order and the
+// previous block. Free frames have zero counts and the owner DOMID_INVALID.
+//
+// What is known of a block is a lower bound: each frame's own mark (`FrameLedger.dirty`) is the truth, and is what who
+// allocates goes by.
 import Machine
 import XenABI
 
@@ -13,10 +17,13 @@ public struct FrameAllocator: ~Copyable {
   public static let maxOrder = 18
   static let end: UInt64 = 0xffff_ffff
 
-  // The first block of each order.
+  // The first block of each order, and the first of those known to be clean.
   var heads = InlineArray<19, UInt64>(repeating: FrameAllocator.end)
+  var cleanHeads = InlineArray<19, UInt64>(repeating: FrameAllocator.end)
   /// How many frames are free.
   public private(set) var freeFrames: UInt64 = 0
+  /// How many of them are not known to be clean.
+  public internal(set) var unknownFrames: UInt64 = 0
 
   /// An allocator without memory.
   public init() {}
@@ -34,13 +41,23 @@ public struct FrameAllocator: ~Copyable {
     return Int(word &>> 16 & 0xff) &- 1
   }
 
-  mutating func push(_ ledger: borrowing FrameLedger, _ block: UInt64, _ order: Int) {
-    let next = heads[order]
-    ledger.words.store(ledger.linkIndex(MachineFrame(block)), next)
+  // Link word of a block's head: bits 31-0 the next block, 63-32 how many frames are known to be clean.
+  func next(_ ledger: borrowing FrameLedger, _ block: UInt64) -> UInt64 {
+    ledger.words.load(ledger.linkIndex(MachineFrame(block))) & 0xffff_ffff
+  }
+  func clean(_ ledger: borrowing FrameLedger, _ block: UInt64) -> UInt64 {
+    ledger.words.load(ledger.linkIndex(MachineFrame(block))) &>> 32
+  }
+
+  mutating func push(_ ledger: borrowing FrameLedger, _ block: UInt64, _ order: Int, clean: UInt64) {
+    let isClean = clean == 1 &<< UInt64(order)
+    let next = isClean ? cleanHeads[order] : heads[order]
+    ledger.words.store(ledger.linkIndex(MachineFrame(block)), next | clean &<< 32)
     ledger.words.store(
       ledger.ownerIndex(MachineFrame(block)), FrameAllocator.head(order: order, previous: FrameAllocator.end))
     if next != FrameAllocator.end { setPrevious(ledger, next, block) }
-    heads[order] = block
+    if isClean { cleanHeads[order] = block } else { heads[order] = block }
+    unknownFrames &+= 1 &<< UInt64(order) &- clean
   }
 
   func setPrevious(_ ledger: borrowing FrameLedger, _ block: UInt64, _ previous: UInt64) {
@@ -48,16 +65,24 @@ public struct FrameAllocator: ~Copyable {
     ledger.words.store(index, ledger.words.load(index) & 0xffff_ffff | previous &<< 32)
   }
 
-  mutating func remove(_ ledger: borrowing FrameLedger, _ block: UInt64, _ order: Int) {
-    let next = ledger.words.load(ledger.linkIndex(MachineFrame(block)))
+  /// Takes a block out of its list. Gives how many of its frames are known to be clean.
+  @discardableResult
+  mutating func remove(_ ledger: borrowing FrameLedger, _ block: UInt64, _ order: Int) -> UInt64 {
+    let next = next(ledger, block)
+    let clean = clean(ledger, block)
     let previous = ledger.words.load(ledger.ownerIndex(MachineFrame(block))) &>> 32
-    if previous == FrameAllocator.end {
-      heads[order] = next
+    if previous != FrameAllocator.end {
+      ledger.words.store(
+        ledger.linkIndex(MachineFrame(previous)), next | self.clean(ledger, previous) &<< 32)
+    } else if clean == 1 &<< UInt64(order) {
+      cleanHeads[order] = next
     } else {
-      ledger.words.store(ledger.linkIndex(MachineFrame(previous)), next)
+      heads[order] = next
     }
     if next != FrameAllocator.end { setPrevious(ledger, next, previous) }
     ledger.words.store(ledger.ownerIndex(MachineFrame(block)), FrameAllocator.inside)
+    unknownFrames &-= 1 &<< UInt64(order) &- clean
+    return clean
   }
 
   /// Frees the block of 2^order frames that starts at `first`, joining it with its neighbours.
@@ -67,39 +92,57 @@ public struct FrameAllocator: ~Copyable {
     precondition(block & (1 &<< UInt64(order) &- 1) == 0 && block &+ 1 &<< UInt64(order) <= ledger.frameCount)
     freeFrames &+= 1 &<< UInt64(order)
     ledger.words.store(ledger.ownerIndex(first), FrameAllocator.inside)
+    // What is given back may hold anything.
+    var clean: UInt64 = 0
     while order < FrameAllocator.maxOrder {
-      let buddy = block ^ (1 &<< UInt64(order))
+      let half = UInt64(1) &<< UInt64(order)
+      let buddy = block ^ half
       guard self.order(ledger, buddy) == order else { break }
-      remove(ledger, buddy, order)
+      let buddyClean = remove(ledger, buddy, order)
+      let (lower, upper) = buddy < block ? (buddyClean, clean) : (clean, buddyClean)
+      clean = lower == half ? half &+ upper : lower
       block = min(block, buddy)
       order &+= 1
     }
-    push(ledger, block, order)
+    push(ledger, block, order, clean: clean)
   }
 
   /// Takes a block of 2^order frames; only blocks that end at or below frame `limit` count. Nil when there is none.
   public mutating func allocate(_ ledger: borrowing FrameLedger, order: Int, limit: UInt64 = UInt64.max)
     -> MachineFrame?
   {
+    guard let (block, from) = find(ledger, order: order, limit: limit) else { return nil }
+    var clean = remove(ledger, block, from)
+    var size = from
+    while size > order {
+      size &-= 1
+      let half = UInt64(1) &<< UInt64(size)
+      push(ledger, block &+ half, size, clean: clean > half ? clean &- half : 0)
+      clean = min(clean, half)
+    }
+    freeFrames &-= 1 &<< UInt64(order)
+    return MachineFrame(block)
+  }
+
+  /// The block that an allocation would be taken from the start of, and the block's order.
+  func find(_ ledger: borrowing FrameLedger, order: Int, limit: UInt64) -> (block: UInt64, order: Int)? {
     guard order >= 0, order <= FrameAllocator.maxOrder else { return nil }
     for from in order...FrameAllocator.maxOrder {
-      var block = heads[from]
-      // A limit is rare (memory below 4 GiB for devices): look a bounded way down the list.
-      var patience = 4096
-      while block != FrameAllocator.end && block &+ 1 &<< UInt64(order) > limit && patience > 0 {
-        block = ledger.words.load(ledger.linkIndex(MachineFrame(block)))
-        patience &-= 1
-      }
-      guard block != FrameAllocator.end, block &+ 1 &<< UInt64(order) <= limit else { continue }
-      remove(ledger, block, from)
-      var size = from
-      while size > order {
-        size &-= 1
-        push(ledger, block &+ 1 &<< UInt64(size), size)
-      }
-      freeFrames &-= 1 &<< UInt64(order)
-      return MachineFrame(block)
+      if let block = first(ledger, from: cleanHeads[from], order: order, limit: limit) { return (block, from) }
+      if let block = first(ledger, from: heads[from], order: order, limit: limit) { return (block, from) }
     }
     return nil
+  }
+
+  /// The first block of a list whose first 2^order frames end at or below `limit`.
+  private func first(_ ledger: borrowing FrameLedger, from head: UInt64, order: Int, limit: UInt64) -> UInt64? {
+    var block = head
+    // A limit is rare (memory below 4 GiB for devices): look a bounded way down the list.
+    var patience = 2048
+    while block != FrameAllocator.end && block &+ 1 &<< UInt64(order) > limit && patience > 0 {
+      block = next(ledger, block)
+      patience &-= 1
+    }
+    return block != FrameAllocator.end && block &+ 1 &<< UInt64(order) <= limit ? block : nil
   }
 }

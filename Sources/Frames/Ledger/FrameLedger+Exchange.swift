@@ -71,6 +71,7 @@ extension FrameLedger {
     guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order, limit: limit) })
     else { return false }
     settleFreed()
+    accounts.noteFrames(owner, first, UInt64(1) &<< UInt64(order))
     for index in 0..<UInt64(1) &<< UInt64(order) {
       let frame = first + index
       if words.load(countIndex(frame)) & FrameLedger.dirty != 0 { PhysicalWindow.clear(frame) }

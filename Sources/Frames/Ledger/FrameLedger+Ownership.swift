@@ -56,11 +56,11 @@ extension FrameLedger {
     settleFreed()
     for index in 0..<UInt64(1) &<< UInt64(order) {
       let frame = first + index
+      if words.load(countIndex(frame)) & FrameLedger.dirty != 0 { PhysicalWindow.clear(frame) }
       words.store(ownerIndex(frame), UInt64(DomainID.xen.raw))
       words.store(linkIndex(frame), 0)
       words.store(countIndex(frame), 0)
       words.store(typeIndex(frame), 0)
-      PhysicalWindow.clear(frame)
     }
     return first
   }
@@ -90,6 +90,7 @@ extension FrameLedger {
     for index in 0..<UInt64(1) &<< UInt64(order) {
       words.store(countIndex(first + index), FrameLedger.dirty)
       words.store(typeIndex(first + index), 0)
+      words.store(ownerIndex(first + index), FrameAllocator.inside)
     }
     withAllocator { allocator, ledger in allocator.free(ledger, first, order: order) }
   }
@@ -104,6 +105,7 @@ extension FrameLedger {
 
   /// Makes an own frame one that is shared with a domain.
   public func share(_ frame: MachineFrame, with owner: DomainID) {
+    accounts.chargeShared(owner)
     words.store(ownerIndex(frame), UInt64(owner.raw))
     words.store(typeIndex(frame), TypeWord(.writable, count: 1, flags: TypeWord.validated).raw)
     words.store(countIndex(frame), FrameLedger.shared | 1)
@@ -141,6 +143,7 @@ extension FrameLedger {
       return nil
     }
     settleFreed()
+    accounts.noteFrames(owner, first, size)
     for index in 0..<size {
       let frame = first + index
       if words.load(countIndex(frame)) & FrameLedger.dirty != 0 && !keepOldData { PhysicalWindow.clear(frame) }
@@ -184,6 +187,7 @@ extension FrameLedger {
       return false
     }
     accounts.release(old, 1)
+    accounts.noteFrames(new, frame, 1)
     // Reading, too, must end with the old owner's right to it; no stamp tells of mappings that could only read. (F1)
     TLB.flush(mayTranslate(frame, owner: old))
     words.store(typeIndex(frame), 0)
@@ -205,71 +209,22 @@ extension FrameLedger {
 
   /// I6: the count has reached zero; nobody can name the frame any more.
   func lastReferenceDropped(_ frame: MachineFrame) {
-    if words.load(countIndex(frame)) & FrameLedger.surrendered != 0 {
+    let (seen, owner) = (words.load(countIndex(frame)), owner(frame))
+    if seen & FrameLedger.surrendered != 0 {
       // The owner gave it back while it was mapped: whatever still translates to it goes now, not at the next allocation.
-      accounts.release(owner(frame), 1)
-      flushStale(accounts.translating(owner(frame)), since: TLB.clock)
+      accounts.release(owner, 1)
+      flushStale(accounts.translating(owner), since: TLB.clock)
     }
+    if seen & FrameLedger.shared != 0 { accounts.releaseShared(owner) }
+    let isOwnersEnd = accounts.isClosed(owner)
     words.store(typeIndex(frame), 0)
     words.store(countIndex(frame), FrameLedger.dirty)
     // Somebody may still have a translation to it, if only for reading: whoever allocates next flushes those (F1). This CPU,
-    // which most likely has one, forgets it at once, so that its guest sees the frame gone.
-    TLB.flushLocal()
+    // which most likely has one, forgets it at once, so that its guest sees the frame gone; but not for each frame of a domain
+    // that has none of its own address spaces left.
+    if !isOwnersEnd || seen & FrameLedger.foreign != 0 { TLB.flushLocal() }
     noteFreed(TLB.clock)
     withAllocator { allocator, ledger in allocator.free(ledger, frame, order: 0) }
+    if isOwnersEnd { noteLeft(owner) }
   }
-}
-
-/// How many frames each domain owns and may own, and which CPUs may translate through its tables.
-public struct OwnerAccounts {
-  let words: AtomicTable
-
-  /// Frames for the table: four words for each possible domain number.
-  public static let framesNeeded: UInt64 = 256
-
-  init(storage: MachineFrame) { words = AtomicTable(first: storage, frames: OwnerAccounts.framesNeeded) }
-
-  @inline(__always) func index(_ domain: DomainID) -> Int { Int(domain.raw & 0x7fff) &* 4 }
-
-  /// Frames that the domain owns.
-  public func owned(_ domain: DomainID) -> UInt64 { words.load(index(domain)) }
-
-  /// Frames that the domain may own at most.
-  public func limit(_ domain: DomainID) -> UInt64 { words.load(index(domain) &+ 1) }
-
-  /// Sets what the domain may own at most; what it owns already stays.
-  public func setLimit(_ domain: DomainID, _ frames: UInt64) { words.store(index(domain) &+ 1, frames) }
-
-  /// Counts `frames` more as owned, unless that would pass the limit.
-  func charge(_ domain: DomainID, _ frames: UInt64) -> Bool {
-    var seen = words.load(index(domain))
-    while true {
-      let (sum, wrapped) = seen.addingReportingOverflow(frames)
-      guard !wrapped, sum <= limit(domain) else { return false }
-      let found = words.compareExchange(index(domain), expected: seen, desired: sum)
-      if found == seen { return true }
-      seen = found
-    }
-  }
-
-  /// CPUs that may hold translations of the domain: those that have run it and not switched away since.
-  @inline(__always)
-  public func translating(_ domain: DomainID) -> CPUSet {
-    var set = CPUSet()
-    set.low = words.load(index(domain) &+ 2)
-    set.high = words.load(index(domain) &+ 3)
-    return set
-  }
-
-  /// Notes that a CPU is about to use the domain's page tables.
-  public func startTranslating(_ domain: DomainID, cpu: Int) {
-    words.fetchOr(index(domain) &+ (cpu < 64 ? 2 : 3), 1 &<< UInt64(cpu & 63))
-  }
-
-  /// Notes that a CPU has switched to other page tables.
-  public func stopTranslating(_ domain: DomainID, cpu: Int) {
-    words.fetchAnd(index(domain) &+ (cpu < 64 ? 2 : 3), ~(1 &<< UInt64(cpu & 63)))
-  }
-
-  func release(_ domain: DomainID, _ frames: UInt64) { words.fetchAdd(index(domain), 0 &- frames) }
 }

@@ -35,7 +35,12 @@ extension FrameLedger {
     guard covers(frame) else { return }
     let before = words.fetchAdd(countIndex(frame), UInt64.max)
     precondition(before & FrameLedger.countMask != 0, "reference count below zero")
-    if before & FrameLedger.countMask == 1 { lastReferenceDropped(frame) }
+    if before & FrameLedger.countMask == 1 {
+      lastReferenceDropped(frame)
+    } else if before & FrameLedger.shared != 0 {
+      // One reference is the hypervisor's own: that it is the only one left may be what the owner's end waits for.
+      noteLeft(owner(frame))
+    }
   }
 
   /// Takes a general reference and a use as writable. False if the frame is not `owner`'s or has another type in use.

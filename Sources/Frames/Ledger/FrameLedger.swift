@@ -125,7 +125,7 @@ public struct FrameLedger: ~Copyable, Anchored {
     words = AtomicRecords(first: storage, count: frames)
     let accounts = storage + AtomicRecords.framesNeeded(for: frames)
     rest = Ref<LedgerRest>.create(
-      in: accounts + OwnerAccounts.framesNeeded, LedgerRest(accounts: OwnerAccounts(storage: accounts)))
+      in: accounts + OwnerAccounts.framesNeeded, LedgerRest(accounts: OwnerAccounts(storage: accounts, frames: frames)))
     for number in 0..<frames { words.store(ownerIndex(MachineFrame(number)), UInt64(DomainID.io.raw)) }
   }
 
@@ -175,6 +175,8 @@ struct LedgerRest: ~Copyable {
   var forbiddenDevices = SmallFrameSet()
   /// The flush clock when a domain's frame was last freed: who allocates afterwards settles it (F1).
   var freeStamp = AtomicWord(0)
+  /// Not zero after a reference went that the end of its frame's owner may have waited for.
+  var endNotice = AtomicWord(0)
 
   init(accounts: OwnerAccounts) { self.accounts = accounts }
 }

@@ -16,7 +16,8 @@ enum PolicyLists {
   /// Writes the leaves that `visit` calls its argument with. Gives how many; at address zero the most there can be.
   ///
   /// - Throws: `fault`; `noBuffers` beyond `room` entries.
-  static func putLeaves(_ at: UInt64, room: UInt32, _ visit: ((PolicyLeaf) -> Bool) -> Void) throws(XenError) -> UInt32 {
+  static func putLeaves(_ at: UInt64, room: UInt32, _ visit: ((PolicyLeaf) -> Bool) -> Void) throws(XenError) -> UInt32
+  {
     guard at != 0 else { return PolicyLeaves.maximum }
     var count: UInt32 = 0
     var problem: XenError?

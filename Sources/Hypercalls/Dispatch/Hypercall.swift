@@ -31,12 +31,14 @@ public struct Hypercall {
   /// The domain that a number in an argument means: the caller itself for DOMID_SELF and its own number; another one only if
   /// the caller controls it.
   ///
+  /// A domain that is being destroyed is not found: nothing more is to be done to it but its destruction (rule D1).
+  ///
   /// - Throws: `noSuchDomain` if there is none; `notPermitted` if the caller does not control it.
   public func target(_ raw: UInt16) throws(XenError) -> Ref<Domain> {
     let id = DomainID(raw)
     if id == .current || id == domain[].id { return domain }
     guard domain[].isPrivileged else { throw .notPermitted }
-    guard let other = Hypervisor.domain(id) else { throw .noSuchDomain }
+    guard let other = Hypervisor.domain(id), !other[].isDying else { throw .noSuchDomain }
     return other
   }
 }

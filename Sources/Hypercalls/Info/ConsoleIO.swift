@@ -5,17 +5,16 @@ import Machine
 import XenABI
 
 extension Hypercall {
-  /// `console_io`: command, count, address. Writing is for every domain, but what others than Domain 0 write is shown only at
-  /// the debug level of `guest_loglvl`; reading is for Domain 0.
+  /// `console_io`: command, count, address. The machine's console is Domain 0's; others have the console that the toolstack
+  /// gives them.
   ///
   /// - Throws: `fault`; `notPermitted`; `notImplemented` for an unknown command.
   mutating func consoleIO() throws(XenError) -> HypercallOutcome {
+    guard domain[].isPrivileged else { throw .notPermitted }
     let count = UInt32(truncatingIfNeeded: arguments[1])
     switch arguments[0] {
     case 0: return try write(count)
-    case 1:
-      guard domain[].isPrivileged else { throw .notPermitted }
-      return .done(UInt64(try ConsoleInput.read(to: address(2), count: Int(count))))
+    case 1: return .done(UInt64(try ConsoleInput.read(to: address(2), count: Int(count))))
     default: throw .notImplemented
     }
   }

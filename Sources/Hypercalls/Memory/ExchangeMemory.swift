@@ -57,6 +57,10 @@ func exchangeMemory(_ call: inout Hypercall, _ at: LinearAddress) throws(XenErro
   var failure: XenError?
   var isPaused = false
   while chunk < plan.chunks && !isPaused {
+    guard progress.prepare(order: output.order, limit: output.limit) else {
+      isPaused = true
+      break
+    }
     do throws(XenError) {
       try exchangeChunk(domain, input, output, plan, chunk)
       chunk &+= 1

@@ -39,6 +39,10 @@ private func addMemory(
   else { return .done(command.done) }
   var progress = ExtentProgress(done: command.done, order: request.order)
   while progress.done < request.count {
+    guard progress.prepare(order: request.order, limit: request.limit) else {
+      call.arguments[0] = command.argument(done: progress.done)
+      return .again
+    }
     guard addExtent(domain, request, progress.done, places: places) else { break }
     if progress.advance() && progress.done < request.count {
       call.arguments[0] = command.argument(done: progress.done)

@@ -2,6 +2,7 @@
 // A request about extents of memory (struct xen_memory_reservation), decoded and checked.
 import CXenABI
 import Domains
+import Frames
 import Machine
 import XenABI
 
@@ -50,8 +51,9 @@ struct MemoryReservation {
   private static let populateOnDemand: UInt32 = 1 &<< 16
   private static let exactNode: UInt32 = 1 &<< 17
 
-  /// The largest extents that a caller may ask for: 2 MiB, or 1 GiB for who builds domains. (An extent is cleared in one go.)
-  static func maximumOrder(_ caller: Ref<Domain>) -> UInt32 { caller[].isPrivileged ? 18 : 9 }
+  /// The largest extents that a caller may ask for: 2 MiB, or 16 MiB for who builds domains. An extent changes hands in one go,
+  /// so it cannot be as large as one likes; the tools build PV domains of extents of 2 MiB and smaller ones.
+  static func maximumOrder(_ caller: Ref<Domain>) -> UInt32 { caller[].isPrivileged ? 12 : 9 }
 
   /// Where entry `index` of the list is. (An address that wraps is no worse than any other: each entry is checked.)
   func entry(_ index: UInt64) -> LinearAddress { list + index &* 8 }
@@ -71,6 +73,17 @@ struct ExtentProgress {
     self.done = done
     // The budget looks at the clock at every 32nd step: an extent counts as many as it takes small ones' time.
     weight = order >= 5 ? 32 : 1 &<< Int(order)
+  }
+
+  /// Has the frames of the next extent cleared, as long as there is time; whether they are. (A large extent takes longer to clear
+  /// than a stretch may last.)
+  mutating func prepare(order: UInt32, limit: UInt64) -> Bool {
+    guard order >= 7 else { return true }
+    while !ledger[].prepare(order: Int(order), limit: limit) {
+      // Each turn takes as long as 32 small extents.
+      for _ in 0..<32 where budget.isExhausted() { return false }
+    }
+    return true
   }
 
   /// Notes that an extent is done; whether it is time to pause.

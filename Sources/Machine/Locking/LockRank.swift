@@ -8,7 +8,9 @@
 
 /// Every lock's place in the order, from the first to be taken to the last. What each protects is said here.
 public enum LockRank: UInt8, Comparable {
-  /// The table of domains: creation, destruction, the list.
+  /// Domains being given vCPUs.
+  case domainChanges = 0
+  /// The table of domains: the list, the numbers, free records, those that have ended.
   case domainTable = 10
   /// One domain's life: its vCPU set, shutdown state, reservation limits.
   case domain = 20

@@ -43,11 +43,13 @@ enum BenchCommand {
     if wants("create") {
       report.flows.append(
         try FlowMeasures.run(
-          "xl-create-time", hypervisors: (choice, .xen), settings: ["times=\(rounds)"], timeout: 600 * patience))
+          "xl-create-time", hypervisors: (choice, .xen), settings: ["times=\(rounds)", "patience=\(patience)"],
+          timeout: 600 * patience))
     }
     if wants("isolation") {
       report.flows.append(
-        try FlowMeasures.run("xl-isolation", hypervisors: (choice, .xen), settings: [], timeout: 900 * patience))
+        try FlowMeasures.run(
+          "xl-isolation", hypervisors: (choice, .xen), settings: ["patience=\(patience)"], timeout: 900 * patience))
     }
     Report.line(report.text)
     try Places.write(try report.json(), to: Places.build + "/bench.json")

@@ -30,6 +30,16 @@ enum SerialPort {
   case standardStreams
 }
 
+/// A disk image on this machine, which is a virtio disk of the emulated one.
+struct DiskImage {
+  let path: String
+  var format = "raw"
+  /// By which Linux finds it: /dev/disk/by-id/virtio-NAME; at most 20 bytes.
+  var name: String?
+  /// What is written is forgotten at the end; so several machines, or several disks of one, can share an image.
+  var forgetsWrites = false
+}
+
 struct QEMULine {
   var machine = "pc"
   var cpus = 1
@@ -40,8 +50,8 @@ struct QEMULine {
   var hypervisor = Places.image
   var hypervisorOptions = ""
   var medium = BootMedium.multiboot(modules: [])
-  var disk: String?
-  var diskFormat = "raw"
+  /// In order: the first is /dev/vda.
+  var disks: [DiskImage] = []
   var network = true
   var mayReboot = false
   var serial = SerialPort.standardStreams
@@ -67,10 +77,7 @@ struct QEMULine {
     case .linux(let kernel, let initrd, let commandLine):
       words += ["-kernel", kernel, "-initrd", initrd, "-append", commandLine]
     }
-    if let disk {
-      words += ["-drive", "if=none,id=disk,format=\(diskFormat),file=\(Self.escaped(disk))"]
-      words += ["-device", "virtio-blk-pci,drive=disk"]
-    }
+    for (number, disk) in disks.enumerated() { words += Self.diskWords(disk, number) }
     if network { words += ["-netdev", "user,id=network", "-device", "virtio-net-pci,netdev=network,romfile="] }
     switch serial {
     case .terminal: words += ["-serial", "mon:stdio", "-echr", "29"]
@@ -86,6 +93,16 @@ struct QEMULine {
       let plain = word.allSatisfy { $0.isLetter || $0.isNumber || "-_=./,:+".contains($0) }
       return plain && !word.isEmpty ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }.joined(separator: " ")
+  }
+
+  private static func diskWords(_ disk: DiskImage, _ number: Int) -> [String] {
+    let name = "disk\(number)"
+    let forgets = disk.forgetsWrites ? ",snapshot=on" : ""
+    let serial = disk.name.map { ",serial=" + $0 } ?? ""
+    return [
+      "-drive", "if=none,id=\(name),format=\(disk.format)\(forgets),file=\(escaped(disk.path))",
+      "-device", "virtio-blk-pci,drive=\(name)\(serial)",
+    ]
   }
 
   /// `-initrd` separates modules by commas and a file from its string by the first space; a comma is doubled to stand for

@@ -16,6 +16,8 @@ enum Need {
   case staticPrograms
   /// The initramfs Domain 0 with Xen's tools: index files for its kernel modules, its libraries' names, its compression.
   case toolsInitramfs
+  /// Disk images with a whole Debian on them.
+  case debianImages
   /// The virtual firewall-router on this machine's own namespaces.
   case firewall
   /// Compressors that the decompressors' host tests take their files from.
@@ -28,6 +30,7 @@ enum Need {
     case .bootableISO: return ["grub-common", "grub-pc-bin", "xorriso", "mtools"]
     case .staticPrograms: return ["gcc", "libc6-dev"]
     case .toolsInitramfs: return ["kmod", "binutils", "lz4"]
+    case .debianImages: return ["mmdebstrap", "e2fsprogs"]
     case .firewall: return ["nftables", "iproute2", "util-linux"]
     case .compressors: return ["xz-utils", "zstd", "lz4", "gzip"]
     }

@@ -42,7 +42,7 @@ enum BootRuns {
       var settings = boot.settings
       if boot.disk {
         let disk = try TestDisk.make(folder + "/" + boot.name + ".disk")
-        line.disk = disk.path
+        line.disks = [DiskImage(path: disk.path)]
         settings.append("disk-sum=" + disk.sum)
         expectation.afterwards = disk.check
       }

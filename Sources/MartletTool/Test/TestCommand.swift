@@ -6,7 +6,7 @@ import BootScenarios
 import Foundation
 
 enum TestCommand {
-  static let parts = ["fence", "host", "router", "fuzz", "guests", "boots", "xl"]
+  static let parts = ["fence", "host", "router", "fuzz", "guests", "boots", "xl", "debian"]
 
   static let table = OptionTable(
     verb: "test",
@@ -26,7 +26,8 @@ enum TestCommand {
     notes: """
       Parts: fence (nothing unsafe outside the fence), host (Swift Testing), router (the rules of
       VIFs, in network namespaces), fuzz (a fixed number of steps), guests (GuestKit's small guests,
-      each as Domain 0), boots (Debian as Domain 0).
+      each as Domain 0), boots (Debian's kernel as Domain 0), xl (flows of xl), debian (a whole Debian
+      as Domain 0, with two Debian guests).
       """)
 
   /// Steps of the fuzzer in a test run.
@@ -51,6 +52,7 @@ enum TestCommand {
       for boot in boots { Report.line(boot.name) }
       for guest in guests { Report.line("guest-" + guest) }
       for flow in flows { Report.line(flow.name) }
+      if matches(DebianRuns.name) { Report.line(DebianRuns.name) }
       return 0
     }
 
@@ -71,6 +73,9 @@ enum TestCommand {
     }
     var machines: [MachineRun] = []
     attempt("xl") { if !flows.isEmpty { machines += try XLRuns.prepare(flows, on: choice, patience: patience) } }
+    attempt("debian") {
+      if matches(DebianRuns.name) { machines += try DebianRuns.prepare(on: choice, patience: patience) }
+    }
     attempt("boots") { if !boots.isEmpty { machines += try BootRuns.prepare(boots, on: choice, patience: patience) } }
     attempt("guests") {
       if !guests.isEmpty { machines += try GuestRuns.prepare(guests, on: choice, patience: patience) }

@@ -8,12 +8,15 @@ import Foundation
 
 enum XLRuns {
   static func prepare(_ flows: [XLFlow], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {
-    let machine = try XLMachine.ensure(choice)
+    let plain = try XLMachine.ensure(choice)
     return try flows.map { flow in
+      let machine = flow.hasDeviceModel ? try plain.withDeviceModel() : plain
       var expectation = MachineExpectation()
-      expectation.expected = ["MARTLET-TEST \(flow.name): PASS", "reboot: Power down"]
+      expectation.expected = ["MARTLET-TEST \(flow.script): PASS", "reboot: Power down"]
       expectation.timeout = flow.timeout * patience
-      return MachineRun(flow.name, try machine.line(flow), expectation)
+      var patient = flow
+      patient.settings.append("patience=\(patience)")
+      return MachineRun(flow.name, try machine.line(patient), expectation)
     }
   }
 }
@@ -22,7 +25,7 @@ enum XLRuns {
 struct XLMachine {
   let hypervisor: String
   let kernel: String
-  let domain0: String
+  var domain0: String
 
   /// Fetches and builds what is missing, GuestKit's guests among it, which go into the Domain 0.
   static func ensure(_ choice: HypervisorChoice) throws -> XLMachine {
@@ -31,6 +34,13 @@ struct XLMachine {
     let kernel = try DebianKernel.ensure()
     return XLMachine(
       hypervisor: try choice.ensure(), kernel: kernel.image, domain0: try FastDomain0.build(kernel: kernel))
+  }
+
+  /// The same with the device model in its Domain 0.
+  func withDeviceModel() throws -> XLMachine {
+    var machine = self
+    machine.domain0 = try FastDomain0.build(kernel: try DebianKernel.ensure(), withDeviceModel: true)
+    return machine
   }
 
   /// The QEMU line of a flow. Its disk, if it has one, is made anew.
@@ -42,11 +52,14 @@ struct XLMachine {
     let memory = flow.domain0Memory.map { "dom0_mem=\($0)M,max:\($0)M" } ?? ""
     line.hypervisorOptions = [BootRuns.hypervisorOptions, memory, flow.hypervisorOptions].filter { !$0.isEmpty }
       .joined(separator: " ")
-    let words = ["console=hvc0 quiet loglevel=4"] + (flow.settings + ["test=" + flow.name]).map { "martlet." + $0 }
+    let words = ["console=hvc0 quiet loglevel=4"] + (flow.settings + ["test=" + flow.script]).map { "martlet." + $0 }
     line.medium = .multiboot(modules: [
       BootModule(path: kernel, commandLine: words.joined(separator: " ")), BootModule(path: domain0),
     ])
-    if flow.disk > 0 { line.disk = try emptyDisk(Places.build + "/boots/" + flow.name + ".disk", size: flow.disk) }
+    if flow.disk > 0 {
+      let disk = try emptyDisk(Places.build + "/boots/" + flow.name + ".disk", size: flow.disk)
+      line.disks.append(DiskImage(path: disk))
+    }
     return line
   }
 

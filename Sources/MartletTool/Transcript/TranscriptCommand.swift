@@ -24,6 +24,7 @@ enum TranscriptCommand {
     let output = values.string("--output").map(Places.absolute) ?? Places.root + "/docs/xl-transcript.md"
     var flow = XLFlow("xl-transcript")
     flow.timeout *= patience
+    flow.settings = ["patience=\(patience)"]
     let theirs = try entries(of: flow, on: .xen, name: "transcript-xen")
     let ours = try entries(
       of: flow, on: HypervisorChoice(values.string("--hypervisor") ?? "martlet"), name: "transcript-ours")

@@ -70,7 +70,7 @@ enum TranscriptPage {
     var result = ""
     for character in line {
       let next: Character = character.isNumber ? "0" : character.isWhitespace ? " " : character
-      if (next == "0" || next == " "), result.last == next { continue }
+      if next == "0" || next == " ", result.last == next { continue }
       result.append(next)
     }
     return result.trimmingCharacters(in: .whitespaces)

@@ -15,36 +15,14 @@ func createDomain(_ call: inout Hypercall, _ at: LinearAddress, wanted: UInt16) 
   var specification = try specification(request)
   specification.handle = try GuestMemory.fetch(
     at + UInt64(OFFSET_domctl_body &+ OFFSET_createdomain_handle), initial: InlineArray<2, UInt64>(repeating: 0))
-  let id = try Ref<Hypervisor>.shared[].domainChanges.withLock { last throws(XenError) in
-    specification.id = try number(wanted, &last)
-    let domain = try DomainCreation.create(specification)
-    // If the pool has just lost its CPUs, the domain is in the first one, and the toolstack hears of it when it moves it.
-    try? Ref<Hypervisor>.shared[].pools.withLock { pools throws(XenError) in
-      try pools.move(domain, to: request.cpupool_id)
-    }
-    return domain[].id
+  specification.id = try DomainNumbers.reserve(wanted: wanted)
+  let domain = try DomainCreation.create(specification)
+  // If the pool has just lost its CPUs, the domain is in the first one, and the toolstack hears of it when it moves it.
+  try? Ref<Hypervisor>.shared[].pools.withLock { pools throws(XenError) in
+    try pools.move(domain, to: request.cpupool_id)
   }
-  try GuestMemory.put(at + UInt64(OFFSET_domctl_domain), id.raw)
+  try GuestMemory.put(at + UInt64(OFFSET_domctl_domain), domain[].id.raw)
   return .success
-}
-
-/// The number of the new domain: the wanted one, or the next after the one given out last, around and around.
-///
-/// - Throws: `exists`; `noMemory` when all are taken.
-private func number(_ wanted: UInt16, _ last: inout UInt16) throws(XenError) -> DomainID {
-  if wanted > 0 && wanted < DomainID.firstReserved {
-    guard Hypervisor.domain(DomainID(wanted)) == nil else { throw .exists }
-    return DomainID(wanted)
-  }
-  var candidate = last
-  for _ in 1..<DomainID.firstReserved {
-    candidate = candidate &+ 1 >= DomainID.firstReserved ? 1 : candidate &+ 1
-    if Hypervisor.domain(DomainID(candidate)) == nil {
-      last = candidate
-      return DomainID(candidate)
-    }
-  }
-  throw .noMemory
 }
 
 private func specification(_ request: xen_domctl_createdomain) throws(XenError) -> DomainSpecification {

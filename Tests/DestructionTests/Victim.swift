@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// Domains that are made as the toolstack makes them, and everything that can hang on one when it is destroyed.
+import Foundation
+import Machine
+import Support
+import Testing
+import XenABI
+
+@testable import Domains
+@testable import Frames
+
+/// A machine with a Domain 0, in which domains come and go.
+final class EndWorld {
+  let world: World
+  let control: Ref<Domain>
+  let tally: LedgerTally
+
+  /// Runs `body` in a fresh machine.
+  static func run<R>(frames: UInt64 = 8192, _ body: (EndWorld) throws -> R) rethrows -> R {
+    try World.run(frames: frames) { try body(EndWorld($0)) }
+  }
+
+  private init(_ world: World) {
+    self.world = world
+    var features = CPUFeatures.detect()
+    features.physicalBits = 40
+    features.xsave = false
+    features.publish()
+    Ref<MachineMemory>.create(
+      in: world.ownFrames(Ref<MachineMemory>.framesNeeded), MachineMemory(map: E820Map())
+    ).publish()
+    control = world.makeDomain(0, isPrivileged: true, mayUseHardware: true)
+    tally = LedgerTally(storage: world.ownFrames(LedgerTally.framesNeeded(for: world.frames)), frames: world.frames)
+    // Domain 0's first handle takes a frame, which stays.
+    control[].grants.withLock { $0.maptrack.free($0.maptrack.reserve()!) }
+    precondition(brokenRule() == nil)
+  }
+
+  /// Frames that are free, or kept for the records of new domains: what must be the same before and after.
+  var balance: UInt64 { ledger[].freeFrames + RecordPool.keptFrames }
+
+  /// A new domain without anything, of the next number or a wanted one.
+  func make(_ wanted: UInt16 = 0, vcpus: Int = 1, limit: UInt64 = 4096) throws -> Ref<Domain> {
+    var specification = DomainSpecification(
+      id: try DomainNumbers.reserve(wanted: wanted), isPrivileged: false, mayUseHardware: false, vcpus: vcpus,
+      frameLimit: limit)
+    specification.isBuiltByTools = true
+    let domain = try DomainCreation.create(specification)
+    try DomainCreation.addVCPUs(domain)
+    return domain
+  }
+
+  /// Every CPU passes through a guest, and looks after the dead.
+  func pause() {
+    world.pause()
+    Reaper.attendIfNeeded()
+  }
+
+  /// Destroys a domain; gives in how many stretches.
+  @discardableResult
+  func destroy(_ domain: Ref<Domain>) -> Int {
+    var calls = 1
+    while !domain.destroy() {
+      calls += 1
+      precondition(calls < 100_000, "destruction does not end")
+      pause()
+    }
+    return calls
+  }
+
+  /// Until nothing more happens by itself.
+  func settle() { for _ in 0..<20 { pause() } }
+
+  /// The first broken rule, of the ledger or of what a number that is free again must not own.
+  func brokenRule() -> String? {
+    if let broken = ledger[].firstBrokenRule(tally, hypervisorRoot: Ref<Hypervisor>.shared[].tables.root) {
+      return "\(broken.rule), frame \(broken.frame.number)"
+    }
+    for number in 0..<world.frames {
+      let owner = ledger[].owner(MachineFrame(number))
+      if owner.isOrdinary && Hypervisor.domain(owner) == nil { return "frame \(number) is owned by nobody, \(owner.raw)" }
+    }
+    for id in 0..<64 as Range<UInt16> {
+      guard let domain = Hypervisor.domain(DomainID(id)) else { continue }
+      if ledger[].recountOwned(DomainID(id)) != ledger[].accounts.owned(DomainID(id)) { return "A1: domain \(id)" }
+      if let rule = domain[].grants.withLock({ $0.isGone ? nil : $0.brokenRule() }) { return "\(rule), domain \(id)" }
+    }
+    return nil
+  }
+}
+
+/// One kind of thing that a domain can have when it is destroyed.
+enum Resource: CaseIterable {
+  case memory, bigMemory, pinnedTables, halfValidated, basePointers, writableMapping, descriptors, ownInfo, ports
+  case connectedPorts, virtualInterrupts, fifoQueues, timers, watchdog, claim, runnable, secondGrantVersion, ownGrants
+  case surrendered, givenTables
+
+  /// Gives it to a domain.
+  func give(_ domain: Ref<Domain>, _ world: EndWorld) throws {
+    let id = domain[].id
+    let vcpu = domain[].vcpu(index: 0)!
+    func frame() -> MachineFrame { ledger[].allocate(for: id)! }
+    switch self {
+    case .memory: for _ in 0..<5 { _ = frame() }
+    case .bigMemory: for _ in 0..<2 { _ = ledger[].allocate(for: id, order: 8)! }
+    case .pinnedTables: try pin(tables(domain), domain)
+    case .givenTables:
+      // The allocation ends while the pin lasts.
+      let root = tables(domain)
+      try pin(root, domain)
+      _ = ledger[].endAllocation(root, owner: id)
+    case .halfValidated:
+      let root = tables(domain)
+      var budget = EntryBudget(entries: 4)
+      domain[].pageTables.withLock { work in
+        #expect(throws: XenError.restart) {
+          try ledger[].pin(root, level: 4, domain.entryRules(), &work, &budget)
+        }
+      }
+      #expect(ledger[].type(root).isPartial)
+    case .basePointers:
+      let (kernel, user) = (tables(domain), tables(domain))
+      var budget = EntryBudget()
+      try domain[].pageTables.withLock { work in
+        try ledger[].use(kernel, level: 4, domain.entryRules(), &work, &budget)
+        try ledger[].use(user, level: 4, domain.entryRules(), &work, &budget)
+      }
+      vcpu[].kernelTable = kernel
+      vcpu[].userTable = user
+    case .writableMapping, .surrendered:
+      let one = frame()
+      let isTaken = ledger[].takeWritable(one, owner: id)
+      #expect(isTaken)
+      if self == .surrendered { _ = ledger[].endAllocation(one, owner: id) }
+      ledger[].dropWritable(one)
+    case .descriptors:
+      let one = frame()
+      PhysicalWindow.clear(one)
+      try ledger[].useDescriptors(one, owner: id)
+      var frames = InlineArray<16, MachineFrame>(repeating: .invalid)
+      frames[0] = one
+      vcpu.setGDT(frames, count: 1, entries: 512)
+    case .ownInfo:
+      let one = frame()
+      let isTaken = ledger[].takeWritable(one, owner: id)
+      #expect(isTaken)
+      vcpu.moveInfo(to: VCPUInfoPlace(frame: one, offset: 64))
+    case .ports:
+      for _ in 0..<700 { _ = try Events.allocateUnbound(domain, remote: DomainID(0)) }
+    case .connectedPorts:
+      for _ in 0..<40 {
+        let theirs = try Events.allocateUnbound(world.control, remote: id)
+        _ = try Events.connect(domain, to: world.control, port: theirs)
+        let mine = try Events.allocateUnbound(domain, remote: DomainID(0))
+        _ = try Events.connect(world.control, to: domain, port: mine)
+        let own = try Events.allocateUnbound(domain, remote: id)
+        _ = try Events.connect(domain, to: domain, port: own)
+      }
+    case .virtualInterrupts:
+      _ = try Events.bindVIRQ(domain, virq: VirtualInterrupt.timer, vcpu: 0)
+      _ = try Events.bindIPI(domain, vcpu: 0)
+    case .fifoQueues:
+      _ = try Events.initControl(domain, vcpu: 0, frame: frame(), offset: 0)
+      try Events.expandArray(domain, frame: frame())
+    case .timers: vcpu.changeTimers { $0.oneShot = Hypervisor.now &+ 1 << 40 }
+    case .watchdog:
+      domain[].life.withLock { $0.watchdogs[1] = Hypervisor.now &+ 1 << 40 }
+      Watchdogs.update(domain)
+    case .claim: try MachineMemory.claim(domain, total: ledger[].accounts.owned(id) + 10)
+    case .runnable:
+      vcpu[].holds.store(0)
+      Scheduler.settle(vcpu)
+    case .secondGrantVersion:
+      try domain[].grants.withLock { table in
+        try table.setVersion(2)
+        _ = table.grow(to: 20)
+      }
+    case .ownGrants:
+      let one = frame()
+      domain[].grants.withLock { _ = $0.seed(GrantReference(3), grantee: id, guestFrame: UInt32(one.number)) }
+      try map(by: domain, of: domain, GrantReference(3))
+    }
+  }
+
+  /// Four tables over a few data frames, not validated yet.
+  private func tables(_ domain: Ref<Domain>) -> MachineFrame {
+    let id = domain[].id
+    var lower: [MachineFrame] = (0..<6).map { _ in ledger[].allocate(for: id)! }
+    for level in 1...4 {
+      let table = ledger[].allocate(for: id)!
+      PhysicalWindow.clear(table)
+      for (index, frame) in lower.enumerated() {
+        let rights = PTE.present | PTE.user | (level > 1 || index % 2 == 0 ? PTE.writable : 0)
+        PhysicalWindow.store(table, word: index * 3, frame.physical | rights)
+      }
+      lower = [table]
+    }
+    return lower[0]
+  }
+
+  private func pin(_ root: MachineFrame, _ domain: Ref<Domain>) throws {
+    var budget = EntryBudget()
+    try domain[].pageTables.withLock { work in
+      try ledger[].pin(root, level: 4, domain.entryRules(), &work, &budget)
+    }
+  }
+}
+
+/// A mapping as GNTTABOP_map_grant_ref for devices makes it: a pin with the granter, a handle with who maps.
+@discardableResult
+func map(by mapper: Ref<Domain>, of granter: Ref<Domain>, _ reference: GrantReference) throws -> UInt32 {
+  let flags: GrantMapFlags = [.deviceMap]
+  guard let handle = mapper[].grants.withLock({ $0.reserveHandle() }) else { throw GrantStatus.noSpace }
+  let id = mapper[].id
+  let pinned: GrantStatus? = granter[].grants.withLock { table in
+    do throws(GrantStatus) {
+      _ = try table.pin(reference, for: id, GrantPins(flags), mapping: true)
+      return nil
+    } catch { return error }
+  }
+  if let pinned {
+    mapper[].grants.withLock { $0.maptrack.free(handle) }
+    throw pinned
+  }
+  mapper[].grants.withLock { $0.maptrack.set(handle, MaptrackEntry(granter[].id, reference, flags)) }
+  return handle
+}
+
+/// The end of such a mapping.
+func unmap(by mapper: Ref<Domain>, _ handle: UInt32) {
+  guard let entry = mapper[].grants.withLock({ $0.maptrack.claim(handle) }) else { return }
+  let granter = Hypervisor.domain(entry.granter)!
+  granter[].grants.withLock { $0.unpin(entry.reference, GrantPins(entry.flags)) }
+  mapper[].grants.withLock { $0.maptrack.free(handle) }
+}
