@@ -78,7 +78,9 @@ final class EndWorld {
     }
     for number in 0..<world.frames {
       let owner = ledger[].owner(MachineFrame(number))
-      if owner.isOrdinary && Hypervisor.domain(owner) == nil { return "frame \(number) is owned by nobody, \(owner.raw)" }
+      if owner.isOrdinary && Hypervisor.domain(owner) == nil {
+        return "frame \(number) is owned by nobody, \(owner.raw)"
+      }
     }
     for id in 0..<64 as Range<UInt16> {
       guard let domain = Hypervisor.domain(DomainID(id)) else { continue }

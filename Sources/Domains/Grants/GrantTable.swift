@@ -79,7 +79,8 @@ public struct GrantTable: ~Copyable {
   /// long as the domain's record. Nil without memory.
   public static func make(owner: DomainID, limits: GrantLimits = GrantLimits(), room: MachineFrame) -> GrantTable? {
     var table = GrantTable(owner: owner, limits: limits, room: room)
-    return table.grow(to: 1) ? table : nil
+    if table.grow(to: 1) { return table }
+    return nil
   }
 
   private init(owner: DomainID, limits: GrantLimits, room: MachineFrame) {

@@ -40,10 +40,16 @@ extension Ref where T == VCPU {
     return (PhysicalWindow.load(frame, word: word), PhysicalWindow.load(frame, word: word &+ 1))
   }
 
+  /// The frame of the rare vectors' handlers; nil before the first.
+  var rareTrapFrame: MachineFrame? {
+    let word = self[].rareTraps.load()
+    return word == 0 ? nil : MachineFrame(word &- 1)
+  }
+
   /// Where the handler of a vector from 32 on stands; nil if there is no room for it yet.
   private func rareTrap(_ vector: UInt8) -> (MachineFrame, Int)? {
     if vector == VCPURoom.extraVector { return (self[].room, VCPURoom.firstTrap &+ 64) }
-    return self[].rareTraps.map { ($0, Int(vector) &<< 1) }
+    return rareTrapFrame.map { ($0, Int(vector) &<< 1) }
   }
 
   /// Sets a trap handler. `word` is the first word of struct trap_info: vector, flags, selector. A vector without an address has
@@ -55,11 +61,12 @@ extension Ref where T == VCPU {
     let info = word &>> 8 & 0xff | word & 0xffff_0000
     var place = (self[].room, VCPURoom.firstTrap &+ Int(vector) &<< 1)
     if vector >= 32 {
-      if self[].rareTraps == nil && vector != VCPURoom.extraVector {
+      if rareTrapFrame == nil && vector != VCPURoom.extraVector {
         // Tools hand in all 256, most of them empty.
         guard address != 0 else { return }
         guard let frame = ledger[].allocateOwn() else { throw .noMemory }
-        self[].rareTraps = frame
+        // Two vCPUs may give a third one its first state at the same time.
+        if self[].rareTraps.compareExchange(expected: 0, desired: frame.number &+ 1) != 0 { ledger[].freeOwn(frame) }
       }
       guard let rare = rareTrap(vector) else { return }
       place = rare
@@ -71,6 +78,6 @@ extension Ref where T == VCPU {
   /// Takes all trap handlers away.
   public func clearTraps() {
     for word in 0..<VCPURoom.traps &* 2 { PhysicalWindow.store(self[].room, word: VCPURoom.firstTrap &+ word, 0) }
-    if let frame = self[].rareTraps { PhysicalWindow.clear(frame) }
+    if let frame = rareTrapFrame { PhysicalWindow.clear(frame) }
   }
 }

@@ -20,8 +20,8 @@ public struct VCPU: ~Copyable {
   /// The frame that the record is in; behind the record it has trap handlers, and the extended state if there is room
   /// (`VCPURoom`).
   let room: MachineFrame
-  /// A frame of trap handlers for the vectors that few guests use, as pairs of words by vector; nil before the first.
-  var rareTraps: MachineFrame? = nil
+  /// The number of a frame of trap handlers for the vectors that few guests use, plus one; zero before the first. Set once.
+  var rareTraps = AtomicWord(0)
   /// The frame of the hypervisor's own that its `vcpu_info` is in until the guest names one; only for vCPUs beyond those of
   /// the shared page.
   var hiddenInfo: MachineFrame? = nil

@@ -63,8 +63,8 @@ extension Ref where T == VCPU {
   func freeRecord() {
     assert(!self[].entity.isAdmitted && self[].timerPlace < 0, "R1: a vCPU that is queued is freed")
     if self[].extendedState.frame != self[].room { ledger[].freeOwn(self[].extendedState.frame) }
-    if let frame = self[].rareTraps { ledger[].freeOwn(frame) }
-    self[].rareTraps = nil
+    if let frame = rareTrapFrame { ledger[].freeOwn(frame) }
+    self[].rareTraps.store(0)
     if let frame = self[].hiddenInfo { ledger[].freeOwn(frame) }
     self[].hiddenInfo = nil
     RecordPool.free(self)
