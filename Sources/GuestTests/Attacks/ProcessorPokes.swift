@@ -136,11 +136,11 @@ func debugPokes() -> Guest {
     }
     // A data watchpoint on the stack that the bounce frame is written to, and on hypercall arguments.
     let argument = Pages.take()
+    trapHandler = { frame in frame.vector == Vector.debug }
     _ = set(0, argument)
     _ = set(1, gk_rsp() & ~7)
     _ = set(2, SharedInfo.address)
     _ = set(7, 0x00bb_0b15)
-    trapHandler = { frame in frame.vector == Vector.debug }
     _ = attempt([0x0f, 0x05], rax: 17, rsi: argument, rdi: UInt64(XENVER_compile_info))
     // popf with TF, then syscall: single step over the entry. And MOV SS before it.
     _ = attempt([0x9c, 0x81, 0x0c, 0x24, 0, 1, 0, 0, 0x9d, 0x0f, 0x05, 0x90], rax: 17)
