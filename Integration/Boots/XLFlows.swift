@@ -35,7 +35,10 @@ public struct XLFlow: Sendable {
 
   /// Every flow; the longest first, so that they do not trail behind the others.
   public static let all = [
-    XLFlow("xl-cycles") { $0.cpus = 1 },
+    XLFlow("xl-cycles") {
+      $0.cpus = 1
+      $0.timeout = 420
+    },
     XLFlow("xl-commands"),
     XLFlow("xl-devices") {
       $0.domain0Memory = nil
