@@ -92,7 +92,8 @@ if metal {
       name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
-      name: "DestructionTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      name: "DestructionTests",
+      dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "MemoryPhysicalTests",

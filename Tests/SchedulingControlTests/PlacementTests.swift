@@ -73,6 +73,26 @@ import XenABI
     }
   }
 
+  @Test func whoIsOnItsWayIsNotOutOfAllQueues() {
+    Toolstack.run { tools in
+      let vcpu = tools.vcpu(0)
+      Scheduler.settle(vcpu)
+      var store = VCPUStore()
+      let home = tools.cpu(Int(vcpu[].entity.cpu))
+      let isGone = home[].queue.withLock { $0.withdraw(vcpu[].index, in: &store, now: Hypervisor.now) }
+      #expect(isGone)
+      // Another CPU is moving it, as it dies.
+      vcpu[].holds.fetchOr(VCPUHold.dying)
+      Scheduler.settle(vcpu)
+      #expect(!Scheduler.withdraw(vcpu))
+      Scheduler.join(vcpu)
+      Scheduler.settle(vcpu)
+      #expect(vcpu[].entity.isAdmitted)
+      #expect(Scheduler.withdraw(vcpu) && !vcpu[].entity.isAdmitted)
+      #expect(Scheduler.withdraw(vcpu))
+    }
+  }
+
   @Test func busyCPUsEvenOut() throws {
     try Toolstack.run(vcpus: 8) { tools in
       try makeBusy(tools, tools.vcpu(0), on: 0)
