@@ -20,6 +20,8 @@ public struct XLFlow: Sendable {
   public var settings: [String] = []
   /// MiB of an empty disk for the script, seen by Domain 0 as /dev/vda; 0 for none.
   public var disk = 0
+  /// Whether Domain 0 has the device model, which is the backend of PV framebuffers.
+  public var hasDeviceModel = false
   /// Whether only `--long` runs it.
   public var isLong = false
   /// Seconds of wall time on an idle machine with two flows at a time.
@@ -42,6 +44,13 @@ public struct XLFlow: Sendable {
     },
     XLFlow("xl-stages") { $0.cpus = 1 },
     XLFlow("xl-weights"),
+    XLFlow("xl-guests"),
+    XLFlow("xl-router"),
+    XLFlow("xl-vfb") { $0.hasDeviceModel = true },
+    XLFlow("xl-router-checks") {
+      $0.isLong = true
+      $0.timeout = 900
+    },
     XLFlow("xl-hundred") {
       $0.isLong = true
       $0.memory = 8192

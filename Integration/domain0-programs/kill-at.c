@@ -8,8 +8,8 @@
 //        kill-at NUMBER COMMAND WORDS...   kills it as it is about to make that request; status 0 then, 1 if it ended before
 //
 // A request is an ioctl of /dev/xen/privcmd (type 'P'). Its kind is "ioctl-N", and for a hypercall (N = 0) "call-H" with
-// the hypercall's number, or "call-H-C" with the command for those that take one in memory: domctl, sysctl, and those that
-// take one in a register: memory_op, event_channel_op.
+// the hypercall's number, or "call-H-C" with the command too for memory_op and event_channel_op, which have it in a
+// register. Those of domctl and sysctl are in the tools' hypercall buffers, which Linux shows to no other process.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { memoryOperation = 12, eventOperation = 32, systemControl = 35, domainControl = 36 };
+enum { memoryOperation = 12, eventOperation = 32 };
 
 static int copy(pid_t child, uint64_t from, void *to, size_t size) {
   struct iovec here = {to, size}, there = {(void *)(uintptr_t)from, size};
@@ -41,12 +41,9 @@ static uint64_t now(void) {
 
 static void describe(pid_t child, uint64_t request, uint64_t argument, char *text, size_t size) {
   uint64_t call[6];
-  uint32_t command;
   unsigned number = request & 0xff;
   if (number != 0 || !copy(child, argument, call, sizeof call)) {
     snprintf(text, size, "ioctl-%u", number);
-  } else if ((call[0] == systemControl || call[0] == domainControl) && copy(child, call[1], &command, sizeof command)) {
-    snprintf(text, size, "call-%u-%u", (unsigned)call[0], command);
   } else if (call[0] == memoryOperation || call[0] == eventOperation) {
     snprintf(text, size, "call-%u-%u", (unsigned)call[0], (unsigned)call[1] & 0x3f);
   } else {

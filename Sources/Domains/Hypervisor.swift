@@ -48,9 +48,11 @@ public struct Hypervisor: ~Copyable, Anchored {
   /// Free records.
   var records = Lock<RecordPool>(.domainTable, RecordPool())
 
+  /// How many domains are still to be looked at since the last notice.
+  var reaperLeft = AtomicWord(0)
   /// Whether the end of some domain waits; read without a lock.
   var reaperHasWork: Bool { mutating get { endedCount.load() != 0 } }
-  /// How many domains' ends wait. Changes under the lock of `ended`.
+  /// How many domains' ends wait, the one that a CPU is just looking at included.
   var endedCount = AtomicWord(0)
 
   /// The record, once boot has made what it holds.

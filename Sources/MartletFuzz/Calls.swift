@@ -39,14 +39,18 @@ extension Episode {
       SystemCall.handle(frame)
       guard frame[].rip == start &- 2, frame[].rax == call.number else { break }
       preemptions += 1
+      noteDead()
       guard running != nil, !random.chance(20) else { return }
       call.arguments = [frame[].rdi, frame[].rsi, frame[].rdx, frame[].r10, frame[].r8, frame[].r9]
     }
+    noteDead()
     let result = Int64(bitPattern: frame[].rax)
     calls += 1
     if result >= 0 { succeeded += 1 }
     if isTraced { doing += " call \(call.number) \(call.arguments.map { String($0, radix: 16) }) = \(result)" }
   }
+
+  private func noteDead() { for guest in guests where guest.domain[].isDying { guest.isDead = true } }
 
   /// The registers of a guest kernel that is about to make the call.
   func load(_ call: Call) {

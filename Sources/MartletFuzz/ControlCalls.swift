@@ -30,12 +30,17 @@ extension Episode {
     }
     var command = UInt32(random.pick(known))
     if isWide && random.chance(10) { command = UInt32(truncatingIfNeeded: random.number()) }
-    // The end of a domain is not played here.
-    if command == UInt32(XEN_DOMCTL_destroydomain) { command = 0 }
+    // The end of one of the guests is the end of much: rarely. Those that the guests make themselves die more often.
+    let isEnd = isWide && (command == UInt32(XEN_DOMCTL_destroydomain) || random.chance(3))
+    if isEnd { command = UInt32(XEN_DOMCTL_destroydomain) }
     let start = cursor
     let version: UInt64 = random.chance(97) ? UInt64(XEN_DOMCTL_INTERFACE_VERSION) : random.number() & 0xffff_ffff
     put(UInt64(command) | version << 32)
-    put(UInt64(random.chance(80) ? UInt16(2 + random.below(2)) : domainNumber()))
+    put(
+      UInt64(
+        isEnd
+          ? UInt16(random.chance(15) ? 2 + random.below(2) : 4 + random.below(8))
+          : random.chance(80) ? UInt16(2 + random.below(random.chance(20) ? 8 : 2)) : domainNumber()))
     domainControlBody(guest, Int32(bitPattern: command))
     return Call(36, pointer(cursor - start))
   }

@@ -10,13 +10,14 @@ extension Episode {
   /// only code which does not exist yet could give back.
   func end() throws {
     try recount()
-    for guest in guests { for vcpu in guest.vcpus { machine.hold(vcpu) } }
+    for guest in living { for vcpu in guest.vcpus { machine.hold(vcpu) } }
     _ = machine.run(machine.watchman)
     if running != nil { throw Finding(step: step, what: "a domain that may not run does") }
-    for guest in guests { release(guest) }
+    try finishDestructions()
+    for guest in living { release(guest) }
     // Domains map each other's frames: entries go first, then the frames.
-    for guest in guests { dismantle(guest) }
-    for guest in guests {
+    for guest in living { dismantle(guest) }
+    for guest in living {
       for number in 0..<FuzzMachine.frames {
         _ = ledger[].endAllocation(MachineFrame(number), owner: DomainID(guest.id))
       }

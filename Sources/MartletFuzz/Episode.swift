@@ -51,7 +51,7 @@ final class Episode {
 
   /// The guest that runs, if one of ours does, and its vCPU.
   var running: (guest: Guest, vcpu: Ref<VCPU>)? {
-    guard let vcpu = machine.cpu[].vcpu, let guest = guests.first(where: { $0.domain == vcpu[].domain }) else {
+    guard let vcpu = machine.cpu[].vcpu, let guest = living.first(where: { $0.domain == vcpu[].domain }) else {
       return nil
     }
     return (guest, vcpu)
@@ -83,11 +83,11 @@ final class Episode {
   /// Makes sure that a vCPU of ours runs, and changes to another one now and then.
   private func choose() -> (Guest, Ref<VCPU>)? {
     // Somebody unpauses what is paused, sooner or later.
-    if random.chance(2) { for guest in guests { while random.chance(50) && guest.domain.unpause() {} } }
+    if random.chance(2) { for guest in living { while random.chance(50) && guest.domain.unpause() {} } }
     if let now = running, now.vcpu[].holds.load() == 0, !random.chance(3) { return now }
     for _ in 0..<24 {
       // The one that controls the others more often than each of them.
-      let guest = random.chance(25) ? guests[0] : random.pick(guests)
+      let guest = random.chance(25) ? guests[0] : random.pick(living)
       let vcpu = random.pick(guest.vcpus)
       guard vcpu[].isInitialised else { continue }
       if vcpu[].holds.load() & VCPUHold.down != 0 && random.chance(30) { vcpu[].holds.fetchAnd(~VCPUHold.down) }
@@ -127,18 +127,39 @@ final class Episode {
 
   /// Recounts everything.
   func recount() throws {
-    let nothingDies = guests.allSatisfy { $0.domain[].pageTables.withLock { $0.isEmpty } }
+    let nothingDies = listed.allSatisfy { $0[].pageTables.withLock { $0.isEmpty } }
     tallyHeld()
     if let broken = machine.brokenRule(nothingDies: nothingDies, isExact: !isWide) {
       throw Finding(step: step, what: "\(broken.rule), frame \(broken.frame.number)")
     }
-    for guest in guests {
+    for guest in living {
       let counted = ledger[].recountOwned(DomainID(guest.id))
       let owned = ledger[].accounts.owned(DomainID(guest.id))
       if counted != owned {
         throw Finding(step: step, what: "A1: domain \(guest.id) has \(counted) frames, its account says \(owned)")
       }
     }
+  }
+
+  /// The guests whose destruction has not begun. The first, who controls the others, always lives.
+  var living: [Guest] { guests.filter { !$0.isDead } }
+
+  /// All domains that there are, those that the guests have made too.
+  var listed: [Ref<Domain>] {
+    (0..<64).compactMap { (number: UInt16) in Hypervisor.domain(DomainID(number)) }
+  }
+
+  /// Has the CPU do what it does on its way to a guest, until the destructions that have begun have come as far as they can.
+  func finishDestructions() throws {
+    for domain in listed where domain[].isDying {
+      var turns = 0
+      while !domain.destroy() {
+        turns += 1
+        if turns > 100_000 { throw Finding(step: step, what: "the end of domain \(domain[].id.raw) does not come") }
+        GuestExit.prepare(machine.frame)
+      }
+    }
+    for _ in 0..<64 { GuestExit.prepare(machine.frame) }
   }
 
   /// What vCPUs and the CPU hold of frames.
@@ -149,7 +170,7 @@ final class Episode {
     for number in 0..<FuzzMachine.frames where ledger[].isShared(MachineFrame(number)) {
       if ledger[].owner(MachineFrame(number)).isOrdinary { held.add(MachineFrame(number), references: 1, uses: 1) }
     }
-    for guest in guests {
+    for guest in living {
       for vcpu in guest.vcpus {
         if let table = vcpu[].kernelTable { held.add(table, references: 1, uses: 1) }
         if let table = vcpu[].userTable { held.add(table, references: 1, uses: 1) }

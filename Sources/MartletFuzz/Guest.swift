@@ -20,6 +20,8 @@ final class Guest {
 
   let id: UInt16
   let domain: Ref<Domain>
+  /// Its destruction has begun: its records may be another's by now.
+  var isDead = false
   let vcpus: [Ref<VCPU>]
   /// Frames by what they were made for; what they are used as changes.
   let tables: [[MachineFrame]]

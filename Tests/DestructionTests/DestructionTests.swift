@@ -238,4 +238,132 @@ import XenABI
       #expect(world.brokenRule() == nil)
     }
   }
+
+  /// What the hypervisor takes for a domain of its own frames; docs/architecture.md states it.
+  @Test func fixedMemoryOfADomain() throws {
+    try EndWorld.run { world in
+      func taken(vcpus: Int) throws -> UInt64 {
+        let before = ledger[].freeFrames
+        _ = try world.make(vcpus: vcpus)
+        return before - ledger[].freeFrames
+      }
+      let one = try taken(vcpus: 1)
+      let two = try taken(vcpus: 2)
+      #expect(one == DomainCreation.fixedFrames(vcpus: 1), "takes \(one)")
+      #expect(two == DomainCreation.fixedFrames(vcpus: 2), "takes \(two)")
+    }
+  }
+
+  /// A domain that cannot be made for want of memory leaves nothing behind, whichever piece is missing.
+  @Test func creationThatFails() throws {
+    try EndWorld.run { world in
+      world.destroy(try world.make(vcpus: 3))
+      world.settle()
+      var hoard: [MachineFrame] = []
+      while let frame = ledger[].allocateOwn() { hoard.append(frame) }
+      var made = false
+      var failures = 0
+      while !made {
+        let before = world.balance
+        do throws(XenError) {
+          let id = try DomainNumbers.reserve(wanted: 9)
+          var wanted = DomainSpecification(
+            id: id, isPrivileged: false, mayUseHardware: false, vcpus: 40, frameLimit: 0)
+          wanted.isBuiltByTools = false
+          let domain = try DomainCreation.create(wanted)
+          made = true
+          world.destroy(domain)
+          world.settle()
+        } catch {
+          failures += 1
+          #expect(error == .noMemory)
+          #expect(Hypervisor.domain(DomainID(9)) == nil)
+        }
+        let after = world.balance
+        #expect(made || after == before)
+        if let one = hoard.popLast() { ledger[].freeOwn(one) }
+      }
+      #expect(failures > 40)
+      for frame in hoard { ledger[].freeOwn(frame) }
+      #expect(world.brokenRule() == nil)
+    }
+  }
+
+  /// Numbers go up, around, and past those that are taken.
+  @Test func numbers() throws {
+    try EndWorld.run { world in
+      #expect(try DomainNumbers.reserve(wanted: 0).raw == 1)
+      #expect(try DomainNumbers.reserve(wanted: 3).raw == 3)
+      #expect(throws: XenError.exists) { try DomainNumbers.reserve(wanted: 3) }
+      #expect(try DomainNumbers.reserve(wanted: 0x7ff0).raw == 2, "no ordinary number: any")
+      #expect(try DomainNumbers.reserve(wanted: 0xffff).raw == 4)
+      DomainNumbers.free(DomainID(1))
+      #expect(try DomainNumbers.reserve(wanted: 0).raw == 5, "not at once again")
+      #expect(try DomainNumbers.reserve(wanted: 0x7fef).raw == 0x7fef)
+      #expect(Ref<Hypervisor>.shared[].domains.capacity > 0x7fef)
+      Ref<Hypervisor>.shared[].numbers.withLock { $0.last = 0x7fee }
+      #expect(try DomainNumbers.reserve(wanted: 0).raw == 1, "around, past the highest")
+      let high = try world.make(0x7000)
+      #expect(Hypervisor.domain(DomainID(0x7000)) == high)
+      world.destroy(high)
+    }
+  }
+
+  /// Random creations, gifts, mappings, stretches of destruction and pauses; the rules hold after each few steps, and all is
+  /// free at the end.
+  @Test(arguments: 1...6 as ClosedRange<UInt64>) func randomOrder(seed: UInt64) throws {
+    try EndWorld.run { world in
+      var random = SeededGenerator(seed: seed)
+      var living: [Ref<Domain>] = []
+      var dying: [Ref<Domain>] = []
+      var held: [MachineFrame] = []
+      var handles: [UInt32] = []
+      let before = world.balance
+      for step in 0..<600 {
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0, 1: if living.count < 6 { living.append(try world.make(vcpus: Int.random(in: 1...3, using: &random))) }
+        case 2, 3, 4:
+          guard let domain = living.randomElement(using: &random) else { continue }
+          let resource = Resource.allCases.randomElement(using: &random)!
+          // Each can be given once only, or takes what another has.
+          let once: [Resource] = [
+            .basePointers, .descriptors, .ownInfo, .virtualInterrupts, .fifoQueues, .claim, .secondGrantVersion,
+            .ownGrants, .bigMemory, .ports, .connectedPorts,
+          ]
+          if !once.contains(resource) { try resource.give(domain, world) }
+        case 5:
+          guard let domain = living.randomElement(using: &random) else { continue }
+          let frame = ledger[].allocate(for: domain[].id)!
+          if ledger[].takeWritable(frame, owner: domain[].id) { held.append(frame) }
+        case 6:
+          guard let domain = living.randomElement(using: &random) else { continue }
+          let frame = ledger[].allocate(for: domain[].id)!
+          let reference = GrantReference(UInt32.random(in: 8..<500, using: &random))
+          domain[].grants.withLock {
+            _ = $0.seed(reference, grantee: DomainID(0), guestFrame: UInt32(frame.number))
+          }
+          if let handle = try? map(by: world.control, of: domain, reference) { handles.append(handle) }
+        case 7:
+          if let index = held.indices.randomElement(using: &random) { ledger[].dropWritable(held.remove(at: index)) }
+          if let index = handles.indices.randomElement(using: &random) {
+            unmap(by: world.control, handles.remove(at: index))
+          }
+        case 8:
+          if let index = living.indices.randomElement(using: &random) { dying.append(living.remove(at: index)) }
+        default: break
+        }
+        for index in dying.indices.reversed() where Bool.random(using: &random) {
+          if dying[index].destroy() { dying.remove(at: index) }
+        }
+        if Bool.random(using: &random) { world.pause() }
+        if step % 50 == 0 { #expect(world.brokenRule() == nil) }
+      }
+      for domain in living + dying { world.destroy(domain) }
+      for frame in held { ledger[].dropWritable(frame) }
+      for handle in handles { unmap(by: world.control, handle) }
+      world.settle()
+      #expect(world.brokenRule() == nil)
+      #expect(world.balance == before)
+    }
+  }
 }

@@ -31,6 +31,8 @@ final class EndWorld {
     ).publish()
     control = world.makeDomain(0, isPrivileged: true, mayUseHardware: true)
     tally = LedgerTally(storage: world.ownFrames(LedgerTally.framesNeeded(for: world.frames)), frames: world.frames)
+    // Domain 0's first handle takes a frame, which stays.
+    control[].grants.withLock { $0.maptrack.free($0.maptrack.reserve()!) }
     precondition(brokenRule() == nil)
   }
 

@@ -65,9 +65,9 @@ import XenABI
         for length in 0..<20 as Range<UInt64> {
           _ = Simulation.start(frames: LedgerWorld.frames)
           Ref<FrameLedger>.create(
-            in: MachineFrame(400), FrameLedger(storage: MachineFrame(1), frames: LedgerWorld.frames)
+            in: MachineFrame(700), FrameLedger(storage: MachineFrame(1), frames: LedgerWorld.frames)
           ).publish()
-          let first = 300 + start
+          let first = 600 + start
           world.ledger[].addMemory(start: first, end: first + length)
           #expect(world.freeFrames == length)
           var seen = Set<UInt64>()

@@ -8,7 +8,7 @@ import XenABI
 
 /// The machine of one test.
 final class LedgerWorld {
-  static let frames: UInt64 = 512
+  static let frames: UInt64 = 768
   /// Frames that no RAM stands behind: device memory.
   static let devices: UInt64 = 8
   let root: MachineFrame

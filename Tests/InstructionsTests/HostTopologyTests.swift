@@ -45,9 +45,9 @@ import Testing
     let threaded = topology([
       0: Self.amd, 1 << 32: CPUIDRegisters(ebx: 0x0010_0000, edx: 1 << 28),
       0x8000_0000 << 32: CPUIDRegisters(eax: 0x8000_001e), 0x8000_0001 << 32: CPUIDRegisters(ecx: 1 << 22),
-      0x8000_0008 << 32: CPUIDRegisters(ecx: 0x400f), 0x8000_001e << 32: CPUIDRegisters(ebx: 0x100),
+      0x8000_0008 << 32: CPUIDRegisters(ecx: 0x500f), 0x8000_001e << 32: CPUIDRegisters(ebx: 0x100),
     ])
-    #expect(threaded == HostTopology(threadBits: 1, packageBits: 4))
+    #expect(threaded == HostTopology(threadBits: 1, packageBits: 5))
   }
 
   @Test func `one thread, or nonsense, is a package of its own`() {

@@ -187,7 +187,12 @@ import Testing
   @Test func `a processor with everything fills a list and no more`() {
     var count: UInt32 = 0
     let all = CPUIDRegisters(eax: .max, ebx: .max, ecx: .max, edx: .max)
-    PolicyLeaves.visit({ _, _ in all }) { _ in
+    var last: UInt64 = 0
+    PolicyLeaves.visit({ _, _ in all }) {
+      // Subleaves rise within their leaf, as leaves do.
+      let key = UInt64($0.leaf) << 32 | UInt64($0.subleaf)
+      #expect(count == 0 || key > last)
+      last = key
       count += 1
       return true
     }

@@ -130,6 +130,30 @@ struct MultiprocessorTests {
     #expect(queue.stealCandidate(for: 0, purpose: .idle, in: &store) == nil)
   }
 
+  @Test("An entity that may not stay and could not be withdrawn does not run: the decision sends it on")
+  func displacedWhileQueued() {
+    var store = ArrayStore()
+    var queue = RunQueue(cpu: 0)
+    let entities = (0..<3).map { _ in store.add() }
+    for index in entities { _ = queue.admit(index, in: &store, now: 0) }
+    // It idles with its registers still in the hardware.
+    _ = queue.wake(entities[0], in: &store, now: 0)
+    #expect(queue.decide(in: &store, now: 0).next == entities[0])
+    _ = queue.sleep(entities[0], as: .blocked, in: &store, now: 5)
+    #expect(queue.decide(in: &store, now: 5).next == nil)
+    #expect(queue.setAffinity(hard: CPUMask(cpu: 1), soft: .all, of: entities[0], in: &store))
+    #expect(!queue.withdraw(entities[0], in: &store, now: 6))
+    #expect(queue.setAffinity(hard: CPUMask(cpu: 1), soft: .all, of: entities[1], in: &store))
+    for index in entities { _ = queue.wake(index, in: &store, now: 10) }
+    let first = queue.decide(in: &store, now: 10)
+    #expect(first.displaced == entities[0] && first.next == nil && first.runFor == 0)
+    let second = queue.decide(in: &store, now: 10)
+    #expect(second.displaced == entities[1] && second.next == entities[2])
+    #expect(!store[entities[0]].isAdmitted && store[entities[0]].isRunnable)
+    check(queue.runnableCount == 1)
+    #expect(queue.firstBrokenRule(in: &store) == nil)
+  }
+
   @Test("Placement follows its order of preference")
   func placement() {
     let online = CPUMask(firstCPUs: 8)

@@ -170,7 +170,11 @@ struct Simulation {
     guard !thief.queue.isIdle else { return }
     let victim = cpus.max { $0.queue.runnableWeight < $1.queue.runnableWeight }!
     guard victim !== thief else { return }
-    if steal(from: victim, for: thief, purpose: .balance(weight: thief.queue.runnableWeight)) { return }
+    var moves = 0
+    while moves < 8, steal(from: victim, for: thief, purpose: .balance(weight: thief.queue.runnableWeight)) {
+      moves += 1
+    }
+    if moves > 0 { return }
     guard let offer = thief.queue.exchangeOffer(to: victim.queue.cpu, in: &store) else { return }
     let purpose = StealPurpose.exchange(weight: thief.queue.runnableWeight, offered: store[offer].weight)
     if steal(from: victim, for: thief, purpose: purpose) {

@@ -106,3 +106,55 @@ struct WarpTests {
     for entity in entities { #expect(machine.runTime(entity) > 0) }
   }
 }
+
+/// The warp that every vCPU has.
+struct UsualWarpTests {
+  @Test("Who is woken among computing domains runs at once, also with a lead", arguments: [1, 4, 12])
+  func latency(hogs: Int) {
+    var machine = Simulation()
+    for _ in 0..<hogs { machine.add(warp: .usual) }
+    // 150 us of work every 5 ms: a twentieth of its fair share at most, so its bursts recover.
+    let woken = machine.add(Behaviour(burst: 150 * microsecond, rest: 25 * millisecond), warp: .usual)
+    machine.run(for: 2 * second)
+    #expect(machine.worstLatency[Int(woken.rawValue)] == 0)
+  }
+
+  @Test("Who wakes all the time gets its share and no more", arguments: [20, 300, 1_900])
+  func attacker(burst: UInt64) {
+    var machine = Simulation()
+    let attacker = machine.add(
+      Behaviour(burst: burst * microsecond, rest: 5 * microsecond), warp: .usual)
+    let victim = machine.add(warp: .usual)
+    var before: UInt64 = 0
+    for _ in 0..<100 {
+      machine.run(for: 25 * millisecond)
+      #expect(machine.runTime(victim) > before + 5 * millisecond, "the victim starves")
+      before = machine.runTime(victim)
+    }
+    #expect(machine.share(attacker) <= 0.51)
+  }
+
+  @Test("Who never sleeps never warps, and who wakes alone does not begin")
+  func onlyWakers() {
+    var store = ArrayStore()
+    var queue = RunQueue(cpu: 0)
+    let entities = (0..<2).map { _ in store.add(warp: .usual) }
+    for index in entities { _ = queue.admit(index, in: &store, now: 0) }
+    _ = queue.sleep(entities[0], as: .blocked, in: &store, now: 0)
+    _ = queue.sleep(entities[1], as: .blocked, in: &store, now: 0)
+    _ = queue.wake(entities[0], in: &store, now: 10)
+    #expect(!store[entities[0]].isWarping)
+    #expect(queue.decide(in: &store, now: 10).next == entities[0])
+    #expect(queue.wake(entities[1], in: &store, now: 20) == .reschedule)
+    #expect(store[entities[1]].isWarping)
+    let decision = queue.decide(in: &store, now: 20)
+    #expect(decision.next == entities[1] && decision.runFor == 2 * millisecond)
+    // The burst is over, and being queued again begins no other.
+    _ = queue.decide(in: &store, now: 20 + 2 * millisecond)
+    #expect(!store[entities[1]].isWarping)
+    for turn in 1..<20 as Range<UInt64> {
+      _ = queue.decide(in: &store, now: turn * 10 * millisecond)
+      #expect(!store[entities[0]].isWarping && !store[entities[1]].isWarping)
+    }
+  }
+}

@@ -200,11 +200,12 @@ import XenABI
       let guest = SharingGuest(world, 1)
       let page = guest.frame()
       let tables = Self.tables(guest, page: page)
-      guest.domain[].pageTables.withLock { $0.isClosed = true }
+      #expect(control.map(0, page, of: 1) == 0)
+      #expect(!guest.domain.destroy())
       #expect(control.extended(3, tables[0].number, of: 1) == code(.noSuchDomain))
       #expect(control.update([(guest.slotTable.physical, 0)], of: 2 << 16 | 1).0 == code(.noSuchDomain))
-      // Its frames can still be looked at.
-      #expect(control.map(0, page, of: 1) == 0)
+      // Nor are its frames to be had any more; what is mapped can be unmapped.
+      #expect(control.map(1, page, of: 1) == code(.noSuchDomain))
       #expect(control.unmap(0) == 0)
     }
   }

@@ -85,7 +85,9 @@ import XenABI
       let vcpu = machine.other[].vcpu(index: 0)!
       let at = Self.buffer
       // x87 missing; AVX without SSE; more than the domain may have; more than was ever enabled.
-      for (xcr0, enabled) in [(6, 7), (5, 7), (0, 7), (0x27, 0x27), (7, 3), (7, 0xff), (UInt64.max, UInt64.max)] as [(UInt64, UInt64)] {
+      for (xcr0, enabled) in [(6, 7), (5, 7), (0, 7), (0x27, 0x27), (7, 3), (7, 0xff), (UInt64.max, UInt64.max)]
+        as [(UInt64, UInt64)]
+      {
         #expect(
           set {
             machine.put(at, xcr0)

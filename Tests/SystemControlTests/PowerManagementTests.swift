@@ -101,6 +101,43 @@ import XenABI
       #expect(machine.sysctl(XEN_SYSCTL_tbuf_op, UInt64(0)) == result(.notImplemented))
       #expect(machine.sysctl(XEN_SYSCTL_perfc_op, UInt64(0)) == result(.notImplemented))
       #expect(machine.sysctl(XEN_SYSCTL_lockprof_op, UInt64(0)) == result(.notImplemented))
+      #expect(machine.sysctl(XEN_SYSCTL_coverage_op, UInt64(0)) == result(.notSupported))
+      for command in [XEN_SYSCTL_psr_cmt_op, XEN_SYSCTL_psr_alloc] {
+        #expect(machine.sysctl(command, UInt64(0)) == result(.noDevice))
+      }
+      for command in [XEN_DOMCTL_psr_cmt_op, XEN_DOMCTL_psr_alloc] {
+        #expect(machine.domctl(command, 1, UInt64(0)) == result(.noDevice))
+      }
+    }
+  }
+
+  @Test func `no live patches`() {
+    SystemMachine.run { machine in
+      let place = machine.body + UInt64(OFFSET_livepatch_body)
+      func ask(_ command: Int32, pad: UInt32 = 0, _ list: martlet_livepatch_list = martlet_livepatch_list()) -> Int64 {
+        machine.put(place, list)
+        return machine.sysctl(
+          XEN_SYSCTL_livepatch_op, martlet_livepatch_header(cmd: UInt32(bitPattern: command), pad: pad))
+      }
+      var list = martlet_livepatch_list()
+      list.nr = 7
+      list.name_total_size = 7
+      list.metadata_total_size = 7
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, list) == 0)
+      let told = machine.get(place, martlet_livepatch_list())
+      #expect(told.nr == 0)
+      #expect(told.name_total_size == 0)
+      #expect(told.metadata_total_size == 0)
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, pad: 1) == result(.invalid))
+      list.pad = 1
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, list) == result(.invalid))
+      list.pad = 0
+      list.idx = 1
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, list) == result(.invalid))
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_GET) == result(.noEntry))
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_ACTION) == result(.noEntry))
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_UPLOAD) == result(.notSupported))
+      #expect(ask(4) == result(.notImplemented))
     }
   }
 }

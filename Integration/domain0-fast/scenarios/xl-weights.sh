@@ -3,7 +3,7 @@
 # hypervisor's own account of CPU time. Domain 0 has another CPU to itself.
 . /scenarios/flow-common
 require_hypervisor
-seconds=$(setting seconds 20)
+seconds=$(setting seconds 12)
 
 step create
 cpu=$(($(xl info | sed -n 's/^nr_cpus *: *//p') - 1))

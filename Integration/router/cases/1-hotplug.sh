@@ -7,6 +7,9 @@ check "online: succeeds" hotplug online 7
 check "online: status" same "$(node 7/0/hotplug-status)" connected
 check "online: on the bridge" same "$(bridge_of vif7.0)" xenbr0
 check "online: up" is_up vif7.0
+check "online: an address that no bridge takes" contains "$(ip link show dev vif7.0)" fe:ff:ff:ff:ff:ff
+check "online: the bridge's MTU" same "$(cat /sys/class/net/vif7.0/mtu)" 1500
+check "online: the frontend is told the MTU" same "$("$store/xenstore-read" /local/domain/7/device/vif/0/mtu)" 1500
 check "online: one table" same "$(tables)" "table netdev martlet-vif-7-0 "
 before=$(nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//')
 check "online twice: succeeds" hotplug online 7
@@ -28,6 +31,10 @@ ip link delete card7
 check "offline without interface" hotplug offline 7
 check "offline without interface: no table" same "$(tables)" ""
 
+plug 7 $mac7 10.0.0.7 mtu=1400
+check "mtu=: online" hotplug online 7
+check "mtu=: the interface has it" same "$(cat /sys/class/net/vif7.0/mtu)" 1400
+check "mtu=: the frontend is told" same "$("$store/xenstore-read" /local/domain/7/device/vif/0/mtu)" 1400
 plug 7 $mac7 10.0.0.7 vifname=red
 check "vifname: online" hotplug online 7
 check "vifname: on the bridge" same "$(bridge_of red)" xenbr0

@@ -131,6 +131,7 @@ from any ->|an action is missing
 from -> accept|the pattern is empty
 from any tcp -> accept|'any' stands alone
 from any -> accept, drop|nothing comes after 'accept'
+from any -> redirect eth0, drop|nothing comes after 'redirect'
 from any -> log,|an action is missing
 from any -> reject|'reject' is no action
 from any -> accept please|'accept please' is no action

@@ -61,6 +61,21 @@ enum {
   OFFSET_pm_op_value = offsetof(struct xen_sysctl_pm_op, u),
 };
 
+struct martlet_livepatch_header {
+  uint32_t cmd, pad;
+};
+struct martlet_livepatch_list {
+  uint32_t version, idx, nr, pad, name_total_size, metadata_total_size;
+  uint64_t status, name, len, metadata, metadata_len;
+};
+MARTLET_SAME_SIZE(martlet_livepatch_list, xen_sysctl_livepatch_list);
+MARTLET_SAME(martlet_livepatch_list, xen_sysctl_livepatch_list, pad);
+MARTLET_SAME(martlet_livepatch_list, xen_sysctl_livepatch_list, metadata_total_size);
+MARTLET_SAME(martlet_livepatch_list, xen_sysctl_livepatch_list, metadata_len);
+enum {
+  OFFSET_livepatch_body = offsetof(struct xen_sysctl_livepatch_op, u),
+};
+
 struct martlet_cpu_featureset {
   uint32_t index, nr_features;
   uint64_t features;

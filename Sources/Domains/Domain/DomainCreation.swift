@@ -40,6 +40,14 @@ public struct DomainSpecification {
 
 /// Creating domains.
 public enum DomainCreation {
+  /// How many frames a new domain takes from free memory with so many vCPUs (up to 32), its shared page and the first page of
+  /// its grant table included. What comes on top later is what its guest asks for.
+  public static func fixedFrames(vcpus: Int) -> UInt64 {
+    // The shared page; event channels: directory, bindings, first records; grant table: lists and directories, entries in use,
+    // the first shared frame; for each vCPU: record, registers, trap table.
+    1 &+ (1 &<< UInt64(RecordPool.order(of: Ref<Domain>.framesNeeded))) &+ 3 &+ (4 &+ 2 &+ 1) &+ 3 &* UInt64(vcpus)
+  }
+
   /// Makes a domain with its vCPUs, all down, and lists it. Its number must be reserved for it (`DomainNumbers`), or be that
   /// of the first domain; if the domain cannot be made, the number is free again, and so is all memory.
   ///

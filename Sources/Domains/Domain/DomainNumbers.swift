@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which domain numbers are taken: by domains that exist, by those that are being made, and by those whose last remains are not
 // gone yet.
+import Frames
 import Machine
 import XenABI
 

@@ -34,6 +34,7 @@ extension Scheduler {
       vcpu[].entity.setCap(budget: budget, sharers: UInt32(truncatingIfNeeded: domain[].maximumVCPUs))
       vcpu[].entity.setAffinity(
         hard: vcpu[].affinity.effectiveHard(in: pool), soft: vcpu[].affinity.effectiveSoft(in: pool))
+      vcpu[].isScheduled = true
       join(vcpu)
     }
   }

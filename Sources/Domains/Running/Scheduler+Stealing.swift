@@ -37,7 +37,15 @@ extension Scheduler {
         victim = other
       }
     }
-    guard let victim, !take(from: victim, for: cpu, purpose: .balance(weight: mine), now: now) else { return }
+    guard let victim else { return }
+    // As many as one stretch allows, while each brings the loads closer together or lets another have the lighter CPU.
+    var moves = 0
+    while moves < 8,
+      take(from: victim, for: cpu, purpose: .balance(weight: cpu[].queue.withLock { $0.runnableWeight }), now: now)
+    {
+      moves &+= 1
+    }
+    if moves > 0 { return }
     // No single move helps. One of ours goes there as one of theirs comes here.
     let offer = cpu[].queue.withLock { queue -> (index: EntityIndex, weight: UInt16)? in
       var store = VCPUStore()

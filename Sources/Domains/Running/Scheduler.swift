@@ -74,15 +74,18 @@ public enum Scheduler {
     cpu[].work.fetchOr(CPUWork.schedule)
   }
 
-  /// Takes a vCPU that is held for good out of its run queue. False while a CPU has not yet put its state away.
+  /// Takes a vCPU that is held for good out of its run queue. False while a CPU has not yet put its state away, or while one
+  /// moves it from queue to queue: that one would put it into a queue after all.
   static func withdraw(_ vcpu: Ref<VCPU>) -> Bool {
     let number = Int(vcpu[].entity.cpu)
     guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return true }
     return cpu[].queue.withLock { queue in
-      guard Int(vcpu[].entity.cpu) == number else { return false }
-      guard vcpu[].entity.isAdmitted else { return true }
+      guard vcpu[].isScheduled else { return true }
+      guard Int(vcpu[].entity.cpu) == number, vcpu[].entity.isAdmitted else { return false }
       var store = VCPUStore()
-      return queue.withdraw(vcpu[].index, in: &store, now: Hypervisor.now)
+      guard queue.withdraw(vcpu[].index, in: &store, now: Hypervisor.now) else { return false }
+      vcpu[].isScheduled = false
+      return true
     }
   }
 

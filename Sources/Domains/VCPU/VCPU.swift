@@ -32,6 +32,8 @@ public struct VCPU: ~Copyable {
   /// What the scheduler keeps of it, under the same lock.
   public var entity: BVTEntity
 
+  /// Whether some run queue has it, or it is on its way from one to another: from `Scheduler.admit` to `Scheduler.withdraw`.
+  public var isScheduled = false
   /// Where it is wanted to run. Under the lock of `Hypervisor.pools`.
   public var affinity = VCPUAffinity()
   /// What it is doing, and what holds it back (`VCPUHold`).

@@ -76,7 +76,7 @@ extension FrameLedger {
     }
   }
 
-  /// How many free frames are not known to be clean (`scrub_pages` of XEN_SYSCTL_physinfo).
+  /// How many free frames are not known to be clean.
   public var unscrubbedFrames: UInt64 { withAllocator { allocator, _ in allocator.unknownFrames } }
 
   /// F2: whether no CPU has a translation of a frame that is free now. Under the allocator's lock: frames come into its lists

@@ -12,18 +12,12 @@ public struct PageTableWork: ~Copyable {
   var first: MachineFrame = .invalid
   /// Device frames that the domain may map although it is not one that may use hardware (XEN_DOMCTL_iomem_permission).
   public var deviceFrames = NumberRanges()
-  /// The domain is being destroyed: no more of its frames become page tables, and no entry of its tables changes.
-  public var isClosed = false
 
   /// An empty queue.
   public init() {}
 
   /// Whether nothing waits to be taken apart.
   public var isEmpty: Bool { first == .invalid }
-
-  /// Whether an operation can begin at once.
-  @inline(__always)
-  var isIdle: Bool { first == .invalid && !isClosed }
 }
 
 /// What the entries of a domain's page tables may point to.

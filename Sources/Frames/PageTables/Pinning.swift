@@ -35,7 +35,7 @@ extension FrameLedger {
   public func use(
     _ frame: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
   ) throws(XenError) {
-    if !work.isIdle { try prepare(&work, &budget) }
+    if !work.isEmpty { guard drain(&work, &budget) else { throw .restart } }
     guard take(frame, owner: rules.tableOwner) else { throw .invalid }
     do { try promote(frame, level: level, rules, &work, &budget) } catch {
       drop(frame)

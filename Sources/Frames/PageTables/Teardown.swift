@@ -84,15 +84,6 @@ extension FrameLedger {
     work.first = table
   }
 
-  /// What comes before any operation on a domain's tables (T1).
-  ///
-  /// - Throws: `noSuchDomain` if the domain is being destroyed; `restart` if the budget is used up.
-  @inline(never)
-  func prepare(_ work: inout PageTableWork, _ budget: inout EntryBudget) throws(XenError) {
-    if work.isClosed { throw .noSuchDomain }
-    guard drain(&work, &budget) else { throw .restart }
-  }
-
   /// Takes queued tables apart until there are none or the budget is used up. Gives whether none are left. (Rule T1.)
   public func drain(_ work: inout PageTableWork, _ budget: inout EntryBudget) -> Bool {
     while work.first != .invalid {

@@ -17,7 +17,7 @@ extension FrameLedger {
     _ table: MachineFrame, _ index: Int, to raw: UInt64, expected: UInt64? = nil, keepAccessedDirty: Bool = false,
     _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
   ) throws(XenError) -> Bool {
-    if !work.isIdle { try prepare(&work, &budget) }
+    if !work.isEmpty { guard drain(&work, &budget) else { throw .restart } }
     let word = type(table)
     if word.type == .level1 && word.isValidated && word.count > 0 && owner(table) == rules.tableOwner {
       return try updateLevel1(table, index, raw, expected, keepAccessedDirty, rules, &work)

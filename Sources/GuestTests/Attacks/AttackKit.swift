@@ -25,14 +25,17 @@ enum Victim {
 }
 
 /// Domains that are not the caller: the victim, Domain 0, the three special ones, none, DOMID_INVALID.
-func otherDomains() -> [UInt16] { [Victim.domain, 0, ioDomain, hypervisorDomain, 0x7ff3, 0x7ff4, 0x7ff5, 0x7fef, 30000] }
+func otherDomains() -> [UInt16] {
+  [Victim.domain, 0, ioDomain, hypervisorDomain, 0x7ff3, 0x7ff4, 0x7ff5, 0x7fef, 30000]
+}
 
 /// Frames that are not the caller's: the victim's, low memory, the local APIC and I/O APIC, a PCI hole, the end of RAM, past
 /// the end, wider than any address.
 func foreignFrames() -> [UInt64] {
   let last = UInt64(max(0, hypercall(__HYPERVISOR_memory_op, UInt64(XENMEM_maximum_ram_page))))
   return [
-    Victim.frame, Victim.frame + 1, Victim.table, 0, 1, 0x9f, 0xa0, 0xf0, 0x100, 0x200, 0xfee00, 0xfec00, 0xfed00, 0xfd000,
+    Victim.frame, Victim.frame + 1, Victim.table, 0, 1, 0x9f, 0xa0, 0xf0, 0x100, 0x200, 0xfee00, 0xfec00, 0xfed00,
+    0xfd000,
     last, last + 1, last + 2, 0xff_ffff_ffff, 0xf_ffff_ffff_ffff, ~0,
   ]
 }

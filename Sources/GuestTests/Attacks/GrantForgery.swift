@@ -158,7 +158,8 @@ func grantAddresses() -> Guest {
     let window = Pages.take()
     let place = EntryPlace.find(window)
     for offset: UInt64 in [1, 4, 7] {
-      refused("across two entries", call.map(40, at: place.machineAddress + offset, flags: 18, domain: me).status, offset)
+      refused(
+        "across two entries", call.map(40, at: place.machineAddress + offset, flags: 18, domain: me).status, offset)
     }
     _ = MMU.map(window, 0)
     let good = call.map(40, at: place.machineAddress, flags: 18, domain: me)

@@ -40,7 +40,9 @@ func grantHandles() -> Guest {
       call.request.set32(16, mapped.handle)
       call.request.set16(20, 1)
       let result = GrantTable.operate(GNTTABOP_unmap_and_replace, call.request)
-      if result == 0 && Int16(bitPattern: call.request.get16(20)) >= 0 { breach("replaced by a hostile place", address) }
+      if result == 0 && Int16(bitPattern: call.request.get16(20)) >= 0 {
+        breach("replaced by a hostile place", address)
+      }
     }
     // What is mapped by a grant is not to be unmapped as an ordinary page and then as a grant.
     _ = MMU.map(window, 0)

@@ -92,7 +92,9 @@ func wildMulticall() -> Guest {
     for index in UInt64(0)..<256 { entry(index, __HYPERVISOR_xen_version) }
     for count: UInt64 in [257, 1 << 20, 1 << 31, 1 << 32, ~0] { _ = hypercall(__HYPERVISOR_multicall, list, count) }
     // Entries that write into the entries behind them: the list is a result buffer.
-    for index in UInt64(0)..<255 { entry(index, __HYPERVISOR_xen_version, UInt64(XENVER_compile_info), list + (index + 1) * 64) }
+    for index in UInt64(0)..<255 {
+      entry(index, __HYPERVISOR_xen_version, UInt64(XENVER_compile_info), list + (index + 1) * 64)
+    }
     _ = hypercall(__HYPERVISOR_multicall, list, 255)
     // Entries that take the list's own page away, or make it read-only, in the middle.
     let lone = Pages.take()

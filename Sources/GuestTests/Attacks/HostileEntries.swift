@@ -33,7 +33,8 @@ func hostileCallbacks() -> Guest {
 
 /// attack-trap-table: handlers at hostile addresses with hostile selectors, then every trap there is.
 func hostileTrapTable() -> Guest {
-  attack("attack-trap-table", "trap handlers in the hypervisor or nowhere end at most the guest") { () throws(Failure) in
+  attack("attack-trap-table", "trap handlers in the hypervisor or nowhere end at most the guest") {
+    () throws(Failure) in
     let table = Pages.take()
     for address in hostileWords {
       for selector: UInt16 in [0, 0xe033, 0xe030, 0x10, 0xffff, 0xe02b] {
@@ -88,9 +89,13 @@ func hostileStack() -> Guest {
 func hostileReturns() -> Guest {
   attack("attack-iret", "iret frames of hostile values end in a fault of the guest's") { () throws(Failure) in
     let space = UserSpace([0x0f, 0x05])
-    let selectors: [UInt64] = [0, 3, 0x08, 0x10, 0x33, 0xe008, 0xe010, 0xe023, 0xe02b, 0xe033, 0xe043, 0xe053, 0xe07b, 0xffff, ~0]
+    let selectors: [UInt64] = [
+      0, 3, 0x08, 0x10, 0x33, 0xe008, 0xe010, 0xe023, 0xe02b, 0xe033, 0xe043, 0xe053, 0xe07b, 0xffff, ~0,
+    ]
     for selector in selectors {
-      for (code, stack) in [(selector, UInt64(FLAT_RING3_SS64)), (UInt64(FLAT_RING3_CS64), selector), (selector, selector)] {
+      for (code, stack) in [
+        (selector, UInt64(FLAT_RING3_SS64)), (UInt64(FLAT_RING3_CS64), selector), (selector, selector),
+      ] {
         // A selector of level 0 means the guest's own kernel: a return to kernel code at a user address is its own trouble.
         if code & 3 != 3 { continue }
         space.reset()

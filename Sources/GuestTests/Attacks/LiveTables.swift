@@ -11,7 +11,9 @@ private func hostileEntries() -> [UInt64] {
   var entries: [UInt64] = []
   for frame in foreignFrames() { entries.append(frame << 12 | PageEntry.table) }
   let own = Frames.machine(Pages.take()) << 12
-  entries += [own | 0x67 | 1 << 51, own | 7 | PageEntry.large, ~0, Frames.machine(StartInfo.pageTableBase) << 12 | 0x67]
+  entries += [
+    own | 0x67 | 1 << 51, own | 7 | PageEntry.large, ~0, Frames.machine(StartInfo.pageTableBase) << 12 | 0x67,
+  ]
   return entries
 }
 
@@ -40,7 +42,9 @@ func liveTables() -> Guest {
         _ = attempt([0x48, 0x87, 0x07], rax: entry, rdi: place.address)
         _ = attempt([0x48, 0x89, 0x07], rax: entry, rdi: place.address + 5)
         let frame = PageEntry.frame(place.value)
-        if place.value & 1 != 0 && frame != PageEntry.frame(before) && level > 1 { breach("an upper entry moved", frame) }
+        if place.value & 1 != 0 && frame != PageEntry.frame(before) && level > 1 {
+          breach("an upper entry moved", frame)
+        }
         _ = MMU.update(place, before)
         if PageEntry.frame(place.value) != PageEntry.frame(before) { Runner.fail("the table could not be put right") }
       }
@@ -104,7 +108,8 @@ func tableOrder() -> Guest {
 
 /// attack-mixed-levels: one frame as two levels of the same tree, recursive and shared tables.
 func mixedLevels() -> Guest {
-  attack("attack-mixed-levels", "a frame is not two levels at once, however the tree is knotted") { () throws(Failure) in
+  attack("attack-mixed-levels", "a frame is not two levels at once, however the tree is knotted") {
+    () throws(Failure) in
     // L4 -> L3 -> L3 as L2 -> ...
     let knot = Pages.take()
     let frame = Frames.machine(knot)

@@ -117,7 +117,8 @@ func freeInUse() -> Guest {
     let table = try GrantTable.setUp()
     let code = gk_address_image_start()
     var frames = [
-      StartInfo.sharedInfo >> 12, StartInfo.consoleFrame, StartInfo.storeFrame, PageEntry.frame(EntryPlace.find(table).value),
+      StartInfo.sharedInfo >> 12, StartInfo.consoleFrame, StartInfo.storeFrame,
+      PageEntry.frame(EntryPlace.find(table).value),
       Frames.machine(code), Frames.machine(gk_rsp() & ~4095),
     ]
     for level in UInt64(1)...4 { frames.append(Frames.machine(EntryPlace.find(list, level: level).table)) }

@@ -32,7 +32,9 @@ func controlCalls() -> Guest {
       request.set32(0, command)
       request.set32(4, 0x15)
       request.set64(8, UInt64(Victim.domain))
-      try refused("domctl", hypercall(__HYPERVISOR_domctl, request.address), with: ErrorCode.notPermitted, or: ErrorCode.noSuchDomain)
+      try refused(
+        "domctl", hypercall(__HYPERVISOR_domctl, request.address), with: ErrorCode.notPermitted,
+        or: ErrorCode.noSuchDomain)
     }
     // Other versions say so, or EPERM; they never do it.
     for version: UInt32 in [0, 0x14, 0x16, ~0] {
@@ -47,7 +49,9 @@ func controlCalls() -> Guest {
     ] {
       for command in UInt64(0)..<32 {
         // What a call without meaning for us answers differs; that it does nothing is all that counts.
-        if hypercall(number, command, request.address, 1, buffer) > 0 { breach("an answer", UInt64(number) << 32 | command) }
+        if hypercall(number, command, request.address, 1, buffer) > 0 {
+          breach("an answer", UInt64(number) << 32 | command)
+        }
       }
     }
     refused("another domain shut down", remoteShutdown(Victim.domain))

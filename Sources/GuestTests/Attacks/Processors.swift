@@ -7,7 +7,8 @@ import GuestKit
 
 /// attack-vcpu-states: a second vCPU with random start states, again and again, up and down.
 func hostileStates() -> Guest {
-  attack("attack-vcpu-states", "vCPUs with random start states are refused or end only the guest") { () throws(Failure) in
+  attack("attack-vcpu-states", "vCPUs with random start states are refused or end only the guest") {
+    () throws(Failure) in
     let context = Pages.take(2)
     for round in UInt64(0)..<300 {
       gk_fill_context(
@@ -34,7 +35,8 @@ func hostileStates() -> Guest {
       }
     }
     for vcpu in hostileWords where vcpu > 1 {
-      refused("a vCPU that is not there", hypercall(__HYPERVISOR_vcpu_op, UInt64(VCPUOP_initialise), vcpu, context), vcpu)
+      refused(
+        "a vCPU that is not there", hypercall(__HYPERVISOR_vcpu_op, UInt64(VCPUOP_initialise), vcpu, context), vcpu)
       refused("a vCPU that is not there", VCPU.operate(VCPUOP_up, vcpu), vcpu)
       refused("a vCPU that is not there", VCPU.operate(VCPUOP_is_up, vcpu), vcpu)
     }

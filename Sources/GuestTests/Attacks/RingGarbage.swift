@@ -10,7 +10,9 @@ func consoleRingGarbage() -> Guest {
   attack("attack-console-ring", "nonsense in the console's ring") { () throws(Failure) in
     let ring = Frames.address(machine: StartInfo.consoleFrame)
     try storm(500) { () throws(Failure) in
-      for offset in [UInt64(3072), 3076, 3080, 3084] { Memory.store32(ring + offset, UInt32(truncatingIfNeeded: random())) }
+      for offset in [UInt64(3072), 3076, 3080, 3084] {
+        Memory.store32(ring + offset, UInt32(truncatingIfNeeded: random()))
+      }
       Memory.store64(ring + random(below: 384) * 8, random())
       _ = Events.send(StartInfo.consolePort)
     }

@@ -88,7 +88,8 @@ func emulationRace() -> Guest {
     var flip: UInt64 = 0
     alsoOnSecond {
       flip &+= 1
-      Memory.store8(code + flip % 3, [0x0f, 0x32, 0x30, 0x22, 0x20, 0xee, 0xec, 0x66, 0xf3, 0xf0, 0x48, 0x90][Int(flip % 12)])
+      Memory.store8(
+        code + flip % 3, [0x0f, 0x32, 0x30, 0x22, 0x20, 0xee, 0xec, 0x66, 0xf3, 0xf0, 0x48, 0x90][Int(flip % 12)])
     }
     try storm(900) { () throws(Failure) in
       Memory.store32(code, 0xc3c0_220f)
@@ -113,7 +114,7 @@ func emulationRace() -> Guest {
 func tableChurn() -> Guest {
   attack("attack-table-churn", "address spaces come and go without end") { () throws(Failure) in
     let tables = LowTables()
-   
+
     let pages = Pages.take(64)
     for page in UInt64(0)..<64 {
       tables.set(0x40_0000 + page * pageSize, Frames.machine(pages + page * pageSize) << 12 | 7)

@@ -8,7 +8,8 @@ import GuestKit
 
 /// attack-top-slots: entries in the hypervisor's slots before pinning, by update, by copy, in a user table.
 func topSlots() -> Guest {
-  attack("attack-top-slots", "a guest's entries in the hypervisor's slots never come into force") { () throws(Failure) in
+  attack("attack-top-slots", "a guest's entries in the hypervisor's slots never come into force") {
+    () throws(Failure) in
     let word = Memory.load64(0xffff_8000_0000_0000)
     let donor = LowTables()
     donor.pin()

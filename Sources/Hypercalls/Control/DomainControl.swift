@@ -97,11 +97,13 @@ func domctl(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   // For domains that hardware virtualizes, which there are none of.
   case XEN_DOMCTL_gethvmcontext, XEN_DOMCTL_sethvmcontext, XEN_DOMCTL_gethvmcontext_partial: throw .invalid
   case XEN_DOMCTL_subscribe, XEN_DOMCTL_set_target, XEN_DOMCTL_soft_reset: throw .invalid
+  // As on a processor without them: cache monitoring and allocation.
+  case XEN_DOMCTL_psr_cmt_op, XEN_DOMCTL_psr_alloc: throw .noDevice
   // Not built in: device assignment through an IOMMU, memory events and sharing, tracing, cache allocation, debugging.
   case XEN_DOMCTL_assign_device, XEN_DOMCTL_deassign_device, XEN_DOMCTL_bind_pt_irq, XEN_DOMCTL_unbind_pt_irq,
     XEN_DOMCTL_memory_mapping, XEN_DOMCTL_ioport_mapping, XEN_DOMCTL_debug_op, XEN_DOMCTL_vm_event_op,
     XEN_DOMCTL_mem_sharing_op, XEN_DOMCTL_set_access_required, XEN_DOMCTL_audit_p2m, XEN_DOMCTL_set_broken_page_p2m,
-    XEN_DOMCTL_cacheflush, XEN_DOMCTL_psr_cmt_op, XEN_DOMCTL_monitor_op, XEN_DOMCTL_psr_alloc, XEN_DOMCTL_vuart_op,
+    XEN_DOMCTL_cacheflush, XEN_DOMCTL_monitor_op, XEN_DOMCTL_vuart_op,
     XEN_DOMCTL_vmtrace_op:
     throw .notSupported
   default: throw .notImplemented

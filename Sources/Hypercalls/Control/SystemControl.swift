@@ -39,11 +39,12 @@ func sysctl(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   case XEN_SYSCTL_cpupool_op: return try cpuPoolOp(&call, at)
   case XEN_SYSCTL_getcpuinfo: return try processorLoad(&call, at)
   case XEN_SYSCTL_tbuf_op: return try traceBufferOp(at)
-  // As in a Xen built without them: performance counters, lock profiles, coverage, cache monitoring, live patches.
+  case XEN_SYSCTL_livepatch_op: return try livePatchOp(at)
+  // As in a Xen built without them: performance counters, lock profiles, coverage. As on a processor without it: cache
+  // monitoring and allocation.
   case XEN_SYSCTL_perfc_op, XEN_SYSCTL_lockprof_op: throw .notImplemented
-  case XEN_SYSCTL_coverage_op, XEN_SYSCTL_livepatch_op: throw .notSupported
-  case XEN_SYSCTL_psr_cmt_op: throw .noDevice
-  case XEN_SYSCTL_psr_alloc: throw .notSupported
+  case XEN_SYSCTL_coverage_op: throw .notSupported
+  case XEN_SYSCTL_psr_cmt_op, XEN_SYSCTL_psr_alloc: throw .noDevice
   default: throw .notImplemented
   }
 }

@@ -39,14 +39,24 @@ enum FastDomain0 {
     "xen_blkback", "xen_netback", "xen_pciback", "xen_acpi_processor", "bridge", "br_netfilter", "loop", "tun", "dummy",
     "veth", "dm_mod", "ext4", "isofs", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_limit",
     "nft_log", "nft_reject_inet", "nft_reject_bridge", "nft_meta_bridge", "nft_fib_inet", "nft_numgen", "nft_hash",
-    "nf_conntrack_bridge", "nft_fwd_netdev", "nft_dup_netdev", "nf_log_syslog", "sch_tbf", "sch_htb", "sch_ingress", "cls_u32", "act_police",
+    "nf_conntrack_bridge", "nft_fwd_netdev", "nft_dup_netdev", "nf_log_syslog", "sch_tbf", "sch_htb", "sch_ingress",
+    "cls_u32", "act_police",
   ]
 
-  /// Makes build/domain0-fast.lz4 and returns its path.
-  static func build(kernel: DebianKernel) throws -> String {
+  /// What a PV framebuffer takes besides: QEMU as xl finds it, which is its backend and the VNC server.
+  static let deviceModel = [
+    "qemu-system-xen": ["usr/libexec/xen-qemu-system-i386"],
+    "qemu-system-data": ["usr/share/qemu/keymaps/en-us"],
+  ]
+
+  /// Makes build/domain0-fast.lz4, or with the device model build/domain0-vfb.lz4, which is half as large again, and
+  /// returns its path.
+  static func build(kernel: DebianKernel, withDeviceModel: Bool = false) throws -> String {
+    let title = withDeviceModel ? "domain0-vfb" : "domain0-fast"
+    let programs = withDeviceModel ? Self.programs.merging(deviceModel) { $1 } : Self.programs
     try DebianPackages.ensure([.machine, .headers, .toolsInitramfs, .staticPrograms, .compressors])
     let packages = try DebianClosure.unpacked(
-      whole + programs.keys.sorted(), title: "domain0-fast", leavingOut: leftOut)
+      whole + programs.keys.sorted(), title: title, leavingOut: leftOut)
     var tree = FileTree()
     tree["bin/busybox"] = .file(Busybox.path, executable: true)
     for applet in try Busybox.applets() { tree["bin/" + applet] = .link("busybox") }
@@ -66,6 +76,7 @@ enum FastDomain0 {
     try SharedLibraries.complete(&tree, from: packages)
     try ModuleTree.add(modules, of: kernel, to: &tree)
     for part in ["domain0-common", "domain0-fast"] { try tree.add(Places.root + "/Integration/" + part) }
+    try tree.add(Places.root + "/Integration/router", at: "router/")
     tree["scenarios/common"] = .file(Places.root + "/Integration/scenarios/common", executable: true)
     for program in try StaticPrograms.build("domain0-programs") + StaticPrograms.build("guest-programs") {
       tree["bin/" + (program as NSString).lastPathComponent] = .file(program, executable: true)
@@ -81,7 +92,7 @@ enum FastDomain0 {
     archive.link("var/run", to: "/run")
     archive.link("var/lock", to: "/run/lock")
     try tree.write(to: &archive)
-    return try archive.finished().compressed(to: Places.build + "/domain0-fast.lz4", by: "lz4 -l -9 -q")
+    return try archive.finished().compressed(to: Places.build + "/\(title).lz4", by: "lz4 -l -9 -q")
   }
 
   /// The kernels and the small userland that the configurations in /etc/xen name.

@@ -15,10 +15,10 @@ enum RouterTests {
     let all = try FileManager.default.contentsOfDirectory(atPath: Places.root + "/Integration/router/cases")
     let part = filter.flatMap { "router".contains($0) ? nil : $0 } ?? ""
     guard part.isEmpty || all.contains(where: { $0.contains(part) }) else { return }
-    try DebianPackages.ensure([.staticPrograms, .firewall])
+    try DebianPackages.ensure([.headers, .staticPrograms, .firewall])
     let stock = try DebianArchive.unpacked("xen-utils-common") + "/etc/xen/scripts"
-    guard let frame = try StaticPrograms.build().first(where: { $0.hasSuffix("/frame") }) else {
-      throw ToolError.failed("Integration/programs has no frame.c")
+    guard let frame = try StaticPrograms.build("domain0-programs").first(where: { $0.hasSuffix("/frame") }) else {
+      throw ToolError.failed("Integration/domain0-programs has no frame.c")
     }
     Report.step("testing the virtual firewall-router")
     let folder = Places.root + "/Integration"

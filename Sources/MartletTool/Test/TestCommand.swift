@@ -6,7 +6,7 @@ import BootScenarios
 import Foundation
 
 enum TestCommand {
-  static let parts = ["fence", "host", "router", "fuzz", "guests", "boots", "xl", "debian"]
+  static let parts = ["fence", "host", "router", "fuzz", "guests", "boots", "xl", "attacks", "debian"]
 
   static let table = OptionTable(
     verb: "test",
@@ -26,8 +26,8 @@ enum TestCommand {
     notes: """
       Parts: fence (nothing unsafe outside the fence), host (Swift Testing), router (the rules of
       VIFs, in network namespaces), fuzz (a fixed number of steps), guests (GuestKit's small guests,
-      each as Domain 0), boots (Debian's kernel as Domain 0), xl (flows of xl), debian (a whole Debian
-      as Domain 0, with two Debian guests).
+      each as Domain 0), boots (Debian's kernel as Domain 0), xl (flows of xl), attacks (hostile guests
+      beside a healthy one), debian (a whole Debian as Domain 0, with two Debian guests).
       """)
 
   /// Steps of the fuzzer in a test run.
@@ -48,10 +48,12 @@ enum TestCommand {
     let boots = BootScenario.all.filter { matches($0.name) && (choice == .martlet || !$0.onlyMartlet) }
     let guests = try GuestRuns.names().filter { matches("guest-" + $0) }
     let flows = XLFlow.all.filter { matches($0.name) && (!$0.isLong || values.has("--long")) }
+    let attacks = try AttackRuns.flows(filter: filter)
     if values.has("--list") {
       for boot in boots { Report.line(boot.name) }
       for guest in guests { Report.line("guest-" + guest) }
       for flow in flows { Report.line(flow.name) }
+      for attack in try AttackRuns.lines() where matches(attack.label) { Report.line(attack.label) }
       if matches(DebianRuns.name) { Report.line(DebianRuns.name) }
       return 0
     }
@@ -76,11 +78,14 @@ enum TestCommand {
     attempt("debian") {
       if matches(DebianRuns.name) { machines += try DebianRuns.prepare(on: choice, patience: patience) }
     }
+    attempt("attacks") {
+      if !attacks.isEmpty { machines += try AttackRuns.prepare(attacks, on: choice, patience: patience) }
+    }
     attempt("boots") { if !boots.isEmpty { machines += try BootRuns.prepare(boots, on: choice, patience: patience) } }
     attempt("guests") {
       if !guests.isEmpty { machines += try GuestRuns.prepare(guests, on: choice, patience: patience) }
     }
-    MachinePool.run(machines, jobs: jobs) { tally.add($0) }
+    MachinePool.run(machines, jobs: jobs) { for outcome in AttackRuns.outcomes(of: $0) { tally.add(outcome) } }
     return tally.conclude()
   }
 }

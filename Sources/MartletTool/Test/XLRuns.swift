@@ -8,8 +8,9 @@ import Foundation
 
 enum XLRuns {
   static func prepare(_ flows: [XLFlow], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {
-    let machine = try XLMachine.ensure(choice)
+    let plain = try XLMachine.ensure(choice)
     return try flows.map { flow in
+      let machine = flow.hasDeviceModel ? try plain.withDeviceModel() : plain
       var expectation = MachineExpectation()
       expectation.expected = ["MARTLET-TEST \(flow.script): PASS", "reboot: Power down"]
       expectation.timeout = flow.timeout * patience
@@ -24,7 +25,7 @@ enum XLRuns {
 struct XLMachine {
   let hypervisor: String
   let kernel: String
-  let domain0: String
+  var domain0: String
 
   /// Fetches and builds what is missing, GuestKit's guests among it, which go into the Domain 0.
   static func ensure(_ choice: HypervisorChoice) throws -> XLMachine {
@@ -33,6 +34,13 @@ struct XLMachine {
     let kernel = try DebianKernel.ensure()
     return XLMachine(
       hypervisor: try choice.ensure(), kernel: kernel.image, domain0: try FastDomain0.build(kernel: kernel))
+  }
+
+  /// The same with the device model in its Domain 0.
+  func withDeviceModel() throws -> XLMachine {
+    var machine = self
+    machine.domain0 = try FastDomain0.build(kernel: try DebianKernel.ensure(), withDeviceModel: true)
+    return machine
   }
 
   /// The QEMU line of a flow. Its disk, if it has one, is made anew.

@@ -3,6 +3,7 @@
 // domain's (D3).
 import Frames
 import Machine
+import Scheduling
 import XenABI
 
 extension Ref where T == Domain {

@@ -45,6 +45,6 @@ public enum GracePeriod {
     assert(LockOrder.isClear, "R1: a CPU pauses with a lock held")
     assert(cpu[].number == CPUs.current, "R1: a CPU pauses for another one")
     cpu[].lastPause.store(Ref<Hypervisor>.shared[].gracePeriods.load())
-    Reaper.attendAfterPause()
+    Reaper.noteDidPause()
   }
 }

@@ -9,7 +9,6 @@ import XenABI
 public struct EndedDomains: ~Copyable {
   var first: Ref<Domain>?
   var last: Ref<Domain>?
-  var count = 0
 
   /// None.
   init() {}
@@ -18,8 +17,6 @@ public struct EndedDomains: ~Copyable {
     domain[].destruction.next = nil
     if let last { last[].destruction.next = domain } else { first = domain }
     last = domain
-    count &+= 1
-    Ref<Hypervisor>.shared[].endedCount.store(UInt64(count))
   }
 
   mutating func takeFirst() -> Ref<Domain>? {
@@ -27,8 +24,6 @@ public struct EndedDomains: ~Copyable {
     first = domain[].destruction.next
     if first == nil { last = nil }
     domain[].destruction.next = nil
-    count &-= 1
-    Ref<Hypervisor>.shared[].endedCount.store(UInt64(count))
     return domain
   }
 }
@@ -40,6 +35,7 @@ enum Reaper {
   /// Takes a domain over that has given up all it could.
   static func receive(_ domain: Ref<Domain>) {
     notify()
+    Ref<Hypervisor>.shared[].endedCount.fetchAdd(1)
     list[].withLock { $0.append(domain) }
     attend()
   }
@@ -49,37 +45,56 @@ enum Reaper {
     MachineInterrupts.raise(VirtualInterrupt.domainException)
   }
 
-  /// Looks at the domains that have ended, if something has happened that one of them may have waited for.
+  /// Looks at the domains that have ended, if something has happened that one of them may have waited for. Before a CPU chooses
+  /// who runs: with no lock held, and nothing found.
   @inline(__always)
-  static func attendIfNeeded() { if ledger[].hasEndNotice { attend() } }
+  static func attendIfNeeded() { if isNeeded { attendAndListen() } }
 
-  /// Looks after this CPU has paused: it may have been the last that a grace period waited for.
-  static func attendAfterPause() { if Ref<Hypervisor>.shared[].reaperHasWork { attend() } }
+  /// Whether something has happened, or a look at all of them has not come to its end.
+  @inline(__always)
+  private static var isNeeded: Bool { ledger[].hasEndNotice || Ref<Hypervisor>.shared[].reaperLeft.load() != 0 }
 
-  /// Looks at each domain that has ended, up to a number, and does what can be done. With no lock held.
   @inline(never)
+  private static func attendAndListen() {
+    attend()
+    if isNeeded { Registers.allowInterrupts() }
+  }
+
+  /// Gives notice that this CPU has paused: it may have been the last that a grace period waited for.
+  static func noteDidPause() {
+    guard Ref<Hypervisor>.shared[].reaperHasWork else { return }
+    ledger[].noteEnd()
+    Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.schedule)
+  }
+
+  /// Looks at domains that have ended, for a stretch, and does what can be done. With no lock held.
   static func attend() {
     let hypervisor = Ref<Hypervisor>.shared
     if hypervisor[].reaperAtWork.compareExchange(expected: 0, desired: 1) == 0 {
-      // Before looking: what happens from here on gives notice again.
-      _ = ledger[].takeEndNotice()
-      look()
+      // Before looking: what happens from here on gives notice again, and has all of them looked at again.
+      if ledger[].takeEndNotice() { hypervisor[].reaperLeft.store(hypervisor[].endedCount.load()) }
+      look(hypervisor)
       hypervisor[].reaperAtWork.store(0)
     } else {
       // What has happened may be about the domain that the other CPU has just looked at.
       ledger[].noteEnd()
     }
-    if ledger[].hasEndNotice { Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.schedule) }
+    if isNeeded { Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.schedule) }
   }
 
-  private static func look() {
-    let waiting = list[].withLock { $0.count }
-    var left = min(waiting, 64)
-    if left < waiting { ledger[].noteEnd() }
+  private static func look(_ hypervisor: Ref<Hypervisor>) {
+    let end = Hypervisor.now &+ 50_000
+    var left = hypervisor[].reaperLeft.load()
     while left > 0, let domain = list[].withLock({ $0.takeFirst() }) {
       left &-= 1
-      if !isGone(domain) { list[].withLock { $0.append(domain) } }
+      if isGone(domain) {
+        hypervisor[].endedCount.fetchAdd(UInt64.max)
+      } else {
+        list[].withLock { $0.append(domain) }
+      }
+      if Hypervisor.now >= end { break }
     }
+    hypervisor[].reaperLeft.store(hypervisor[].endedCount.load() == 0 ? 0 : left)
   }
 
   /// Goes on with one domain, which only the caller has in its hands. Gives whether nothing is left of it.

@@ -57,7 +57,8 @@ func putInformation(_ domain: Ref<Domain>, _ at: LinearAddress) throws(XenError)
   if isRunning { record.flags |= UInt32(XEN_DOMINF_running) }
   if domain[].isStoreDomain { record.flags |= UInt32(XEN_DOMINF_xs_domain) }
   record.tot_pages = ledger[].accounts.owned(id)
-  record.max_pages = ledger[].accounts.limit(id)
+  // All ones in 32 bits is how tools know that there is no limit.
+  record.max_pages = min(ledger[].accounts.limit(id), 0xffff_ffff)
   record.outstanding_pages = domain[].claimedFrames.load()
   record.shared_info_frame = domain[].sharedInfo.number
   record.gpaddr_bits = UInt8(truncatingIfNeeded: CPUFeatures.current.physicalBits)

@@ -26,7 +26,7 @@ func physicalInformation(_ at: LinearAddress) throws(XenError) -> HypercallOutco
   information.total_pages = MachineMemory.totalFrames
   information.free_pages = ledger[].freeFrames
   information.outstanding_pages = MachineMemory.outstandingClaims
-  // Frames are cleared when they are handed out: none waits to be scrubbed.
+  // Tools add these to the free ones. Here free frames that wait to be cleared are free ones already.
   information.scrub_pages = 0
   information.max_mfn = ledger[].frameCount &- 1
   // The features that the processors have, in the order of the first eight words of arch-x86/cpufeatureset.h.

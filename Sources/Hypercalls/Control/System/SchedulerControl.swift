@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scheduler as a whole, and how long CPUs have idled. The scheduler is BVT and answers to the name of Credit2, whose weights
-// and caps mean the same: it is the one for which `xl` and Linux guests' tools have words (docs/scheduling.md).
+// and caps mean the same: it is the one for which `xl` has words (docs/scheduling.md).
 import CXenABI
 import Domains
 import Machine

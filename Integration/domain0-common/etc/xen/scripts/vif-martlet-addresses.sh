@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Addresses as a vif line or a rule may write them, checked to the last character: what passes here is put into nftables
-# rules as it stands. No name is ever looked up.
+# rules as it stands. No name is ever looked up. Nothing here starts a process, of which a hotplug script has enough.
 
 # is_mac TEXT: six bytes in hexadecimal.
 is_mac() {
@@ -60,7 +60,8 @@ expand_ip6() {
   fi
   for word in "${first[@]}" "${filler[@]}" "${last[@]}"; do
     [[ $word =~ ^[0-9A-Fa-f]{1,4}$ ]] || return 1
-    groups+=("$(printf %04x "0x$word")")
+    printf -v word %04x "0x$word"
+    groups+=("$word")
   done
 }
 
@@ -70,10 +71,10 @@ is_ip6() {
   split_prefix "$1" 128 && expand_ip6 "$address"
 }
 
-# range_of_ip6 TEXT: prints an IPv6 address or network as numbers of 128 bits, FIRST or FIRST-LAST, which is how nftables
+# range_of_ip6 TEXT: sets `range` to an IPv6 address or network as numbers of 128 bits, FIRST or FIRST-LAST, which is how nftables
 # compares it with bytes of a packet that it has no name for.
 range_of_ip6() {
-  local address prefix groups index value bits mask first= last=
+  local address prefix groups index value bits mask first= last= part
   split_prefix "$1" 128 && expand_ip6 "$address" || return 1
   for index in 0 1 2 3 4 5 6 7; do
     bits=$((prefix - 16 * index))
@@ -81,16 +82,19 @@ range_of_ip6() {
     ((bits <= 16)) || bits=16
     mask=$((0xffff << (16 - bits) & 0xffff))
     value=$((16#${groups[index]}))
-    first+=$(printf %04x $((value & mask)))
-    last+=$(printf %04x $((value & mask | ~mask & 0xffff)))
+    printf -v part %04x $((value & mask))
+    first+=$part
+    printf -v part %04x $((value & mask | ~mask & 0xffff))
+    last+=$part
   done
-  if [ "$first" = "$last" ]; then echo "0x$first"; else echo "0x$first-0x$last"; fi
+  range=0x$first
+  [ "$first" = "$last" ] || range+=-0x$last
 }
 
-# link_local_of MAC: prints the IPv6 link-local address that a guest makes of its MAC (EUI-64, RFC 4291 appendix A).
+# link_local_of MAC: sets `link_local` to the IPv6 link-local address that a guest makes of its MAC (EUI-64, RFC 4291 appendix A).
 link_local_of() {
   local bytes
   IFS=: read -r -a bytes <<<"$1"
-  printf 'fe80::%02x%02x:%02xff:fe%02x:%02x%02x\n' $((16#${bytes[0]} ^ 2)) "0x${bytes[1]}" "0x${bytes[2]}" \
+  printf -v link_local 'fe80::%02x%02x:%02xff:fe%02x:%02x%02x' $((16#${bytes[0]} ^ 2)) "0x${bytes[1]}" "0x${bytes[2]}" \
     "0x${bytes[3]}" "0x${bytes[4]}" "0x${bytes[5]}"
 }

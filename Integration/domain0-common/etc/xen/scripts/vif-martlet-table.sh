@@ -21,7 +21,7 @@ identify_vif() {
 # describe_vif DEVICE MAC ADDRESSES NAME: sets `table_text`. ADDRESSES is the vif line's ip=, separated by spaces; NAME is the
 # domain's, for its rules.
 describe_vif() {
-  local device=$1 mac=$2 addresses=() networks4=() networks6=() item
+  local device=$1 mac=$2 link_local addresses=() networks4=() networks6=() item
   is_station_mac "$mac" || { vif_error="'$mac' is not the MAC address of a station"; return 1; }
   read -r -a addresses <<<"$3"
   for item in "${addresses[@]}"; do
@@ -36,7 +36,10 @@ describe_vif() {
   done
   find_rules "$rules_folder" "$4" "$device_id" && read_rules "$rules_file" || return 1
   # Neighbour discovery speaks from the link-local address.
-  ((${#networks6[@]} == 0)) || networks6+=("$(link_local_of "$mac")")
+  if ((${#networks6[@]} > 0)); then
+    link_local_of "$mac"
+    networks6+=("$link_local")
+  fi
 
   table_text="add table netdev $table
 delete table netdev $table
@@ -89,7 +92,7 @@ append_station_checks() {
 # network protocols, and the families that ip= has no address of. Before it has an address, a guest may ask for one (DHCP;
 # solicitations and reports from ::), and may ask whether somebody else has its own (ARP probe, duplicate address detection).
 append_source_checks() {
-  local item ranges=()
+  local item range ranges=()
   table_text+="  chain source {"$'\n'
   if ((${#networks4[@]} > 0)); then
     table_text+="    ip saddr @own4 return
@@ -98,7 +101,10 @@ append_source_checks() {
 "
   fi
   if ((${#networks6[@]} > 0)); then
-    for item in "${networks6[@]}"; do ranges+=("$(range_of_ip6 "$item")"); done
+    for item in "${networks6[@]}"; do
+      range_of_ip6 "$item" || return 1
+      ranges+=("$range")
+    done
     local IFS=,
     # The target stands after the first eight bytes of both messages (RFC 4861, 4.3 and 4.4).
     table_text+="    icmpv6 type nd-neighbor-advert @th,64,128 != { ${ranges[*]} } counter drop comment \"ND target\"
