@@ -78,7 +78,11 @@ final class EndWorld {
     }
     for number in 0..<world.frames {
       let owner = ledger[].owner(MachineFrame(number))
-      if owner.isOrdinary && Hypervisor.domain(owner) == nil { return "frame \(number) is owned by nobody, \(owner.raw)" }
+      // A domain off the list keeps its number until its records are free.
+      let isTaken = Ref<Hypervisor>.shared[].numbers.withLock { $0.isTaken(owner.raw & 0x7fff) }
+      if owner.isOrdinary && !isTaken && Hypervisor.domain(owner) == nil {
+        return "frame \(number) is owned by nobody, \(owner.raw)"
+      }
     }
     for id in 0..<64 as Range<UInt16> {
       guard let domain = Hypervisor.domain(DomainID(id)) else { continue }
