@@ -49,7 +49,10 @@ public struct XLFlow: Sendable {
     XLFlow("xl-weights"),
     XLFlow("xl-guests"),
     XLFlow("xl-router"),
-    XLFlow("xl-vfb") { $0.hasDeviceModel = true },
+    XLFlow("xl-vfb") {
+      $0.isLong = true
+      $0.hasDeviceModel = true
+    },
     XLFlow("xl-router-checks") {
       $0.isLong = true
       $0.timeout = 900
