@@ -10,6 +10,12 @@ public struct AttackLine: Sendable, Equatable {
   /// The step's name in the log: the guest's, and what else its command line has.
   public let label: String
 
+  /// An attack by guest and label.
+  public init(guest: String, label: String) {
+    self.guest = guest
+    self.label = label
+  }
+
   /// The attacks in the text of attacks.list, in its order.
   public static func lines(of text: String) -> [AttackLine] {
     text.split(separator: "\n").compactMap { line in

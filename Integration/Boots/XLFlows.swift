@@ -35,7 +35,10 @@ public struct XLFlow: Sendable {
 
   /// Every flow; the longest first, so that they do not trail behind the others.
   public static let all = [
-    XLFlow("xl-cycles") { $0.cpus = 1 },
+    XLFlow("xl-cycles") {
+      $0.cpus = 1
+      $0.timeout = 420
+    },
     XLFlow("xl-commands"),
     XLFlow("xl-devices") {
       $0.domain0Memory = nil
@@ -46,7 +49,10 @@ public struct XLFlow: Sendable {
     XLFlow("xl-weights"),
     XLFlow("xl-guests"),
     XLFlow("xl-router"),
-    XLFlow("xl-vfb") { $0.hasDeviceModel = true },
+    XLFlow("xl-vfb") {
+      $0.isLong = true
+      $0.hasDeviceModel = true
+    },
     XLFlow("xl-router-checks") {
       $0.isLong = true
       $0.timeout = 900

@@ -49,7 +49,7 @@ public enum Events {
   }
   /// A port bound to `virq` on `vcpu`, or an error.
   public static func bindVIRQ(_ virq: Int32, vcpu: UInt32 = 0) -> (result: Int, port: UInt32) {
-    var request = evtchn_bind_virq(virq: UInt32(virq), vcpu: vcpu, port: 0)
+    var request = evtchn_bind_virq(virq: UInt32(bitPattern: virq), vcpu: vcpu, port: 0)
     let result = operate(EVTCHNOP_bind_virq, &request)
     if result == 0 { owners[Int(request.port & 255)] = UInt8(truncatingIfNeeded: vcpu) }
     return (result, request.port)

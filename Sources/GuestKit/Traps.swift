@@ -147,6 +147,9 @@ public var currentVCPU: UInt64 { (gk_rsp() - gk_address_stacks()) / UInt64(GK_ST
     lastFault = fault
     frame.rip = gk_recovery_target
     gk_recovery_target = 0
+    // Code of ours, in whatever segment the fault was.
+    frame.cs = frame.cs & ~0xffff | UInt64(FLAT_RING3_CS64 & ~3)
+    frame.ss = frame.ss & ~0xffff | UInt64(FLAT_RING3_SS64)
     // The attempt restores its own stack; its flags must not keep a trap flag alive.
     frame.rflags &= ~0x4_0100
     // SAFETY: 1. As above.

@@ -78,7 +78,9 @@ final class EndWorld {
     }
     for number in 0..<world.frames {
       let owner = ledger[].owner(MachineFrame(number))
-      if owner.isOrdinary && Hypervisor.domain(owner) == nil {
+      // A domain off the list keeps its number until its records are free.
+      let isTaken = Ref<Hypervisor>.shared[].numbers.withLock { $0.isTaken(owner.raw & 0x7fff) }
+      if owner.isOrdinary && !isTaken && Hypervisor.domain(owner) == nil {
         return "frame \(number) is owned by nobody, \(owner.raw)"
       }
     }

@@ -31,7 +31,7 @@ import Testing
 
   @Test func linesThatDifferInNumbersAloneAreToldApart() {
     let rows = TranscriptPage.columns(["free : 100", "same", "only left"], ["free : 99", "same"])
-    #expect(rows.map { $0.dropFirst(TranscriptPage.width + 1).prefix(1) } == ["~", "", "|"])
+    #expect(rows.map { $0.dropFirst(TranscriptPage.width + 1).prefix(1) } == ["~", " ", "|"])
     #expect(rows[0].hasPrefix("free : 100"))
     #expect(rows[0].hasSuffix("free : 99"))
   }

@@ -38,6 +38,12 @@ end_of() {
 beats() { sed -n 's/^BEAT \([0-9]*\).*/\1/p' "$(log_of healthy)" | tail -n 1; }
 beaten() { [ "$(beats)" -gt "$1" ]; }
 
+# Every page is free again that was before. Xen keeps one or the other for itself.
+is_back() {
+  local lost=$((before - $(balance)))
+  [ "$lost" = 0 ] && [ "$(memory claimed)" = 0 ] || { [ -n "$(setting xen)" ] && [ "$lost" -le 8 ]; }
+}
+
 # attack NAME END VCPUS WORDS: one attack, and what it left behind.
 attack() {
   local beat limit now
@@ -58,7 +64,7 @@ attack() {
   if grep -a BREACH "$(log_of attacker)" >/tmp/breach; then bad "$(head -n 1 /tmp/breach | tr -d '\r')"; fi
   until_true $((5 * patience)) beaten "$beat" || bad "the healthy domain does not beat"
   if grep -a SICK "$(log_of healthy)" >/tmp/sick; then bad "the healthy domain: $(head -n 1 /tmp/sick | tr -d '\r')"; fi
-  balanced "$before"
+  until_true $((5 * patience)) is_back || bad "pages free or Domain 0's were $before and are $(balance) ($(memory claimed) claimed)"
   [ -z "$reason" ] || tail -n 12 "$(log_of attacker)" | tr -d '\r' | cut -c 1-160
 }
 

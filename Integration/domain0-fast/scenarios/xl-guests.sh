@@ -14,9 +14,9 @@ says() {
 }
 
 step gnu-mach
-# Debian's GNU Mach loads its base pointer and then writes into a level 2 table itself. Xen lets a guest do that in tables of
-# the lowest level only; elsewhere it is a page fault, which GNU Mach takes for its end. It has no console yet and asks for a
-# shutdown by the oldest call, whose reason is the low byte of an address. Every word of that is Xen's ABI.
+# Debian's GNU Mach writes into a live level 2 table itself. Martlet does such writes for the guest, and GNU Mach gets as far as it
+# can without a program to start; Debian's Xen does so for level 1 tables only, so that there it ends before it has a console.
+# Its shutdown is by the oldest call, whose reason is the low byte of an address.
 cat >/etc/xen/mach.cfg <<'END'
 name = "mach"
 kernel = "/guests/gnumach.gz"
@@ -31,15 +31,13 @@ before=$(balance)
 xl create -e /etc/xen/mach.cfg >/tmp/create.log 2>&1 || bad "xl create: $(tail -n 1 /tmp/create.log)"
 has_shut_down() { [[ $(state mach) == ???s* ]]; }
 until_true 60 has_shut_down || bad "it is $(state mach)"
-flags=$(domain mach flags)
-[ "$(((0x$flags >> 16) & 255))" = 252 ] || bad "its flags are $flags: the reason is not 252"
-/usr/lib/xen-4.17/bin/xenctx -a -S -k 0x40000000 "$(xl domid mach)" >/tmp/context
-# Its frame of the trap: the page fault's number, then the error code (present, a write), then where it was.
-grep -q '^rip: 00000000400020ca' /tmp/context || bad "it is not in the hypercall that shuts down: $(grep ^rip: /tmp/context)"
-for word in 000000000000000e 000000004000524c 00000000400cd000; do
-  grep -q "\[*<*$word" /tmp/context || bad "its stack has no $word"
-done
-[ ! -s "$(log_of mach)" ] || bad "it has said something: $(head -n 1 "$(log_of mach)")"
+if grep -q martlet /sys/hypervisor/version/extra; then
+  says mach 20 'No bootstrap code loaded with the kernel'
+else
+  flags=$(domain mach flags)
+  [ "$(((0x$flags >> 16) & 255))" = 252 ] || bad "its flags are $flags: the reason is not 252"
+  [ ! -s "$(log_of mach)" ] || bad "it has said something: $(head -n 1 "$(log_of mach)")"
+fi
 xl destroy mach || bad "xl destroy"
 balanced "$before"
 

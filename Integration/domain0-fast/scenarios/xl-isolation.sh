@@ -11,16 +11,16 @@ hogs="cpu fork memory disk net"
 
 step prepare
 cpu=$(($(xl info | sed -n 's/^nr_cpus *: *//p') - 1))
-xl vcpu-pin Domain-0 all 0 || bad "xl vcpu-pin Domain-0"
+pin Domain-0 0
 truncate -s 48M /tmp/disk.img
-pinned="cpus = \"$cpu\""
-run='work,measure&' linux_guest measured 61 "$pinned" 'vif = []'
-run='work,hog,cpu&' linux_guest hog-cpu 62 "$pinned" 'vif = []'
-run='work,hog,fork&' linux_guest hog-fork 63 "$pinned" 'vif = []'
-run='work,hog,memory&' linux_guest hog-memory 64 "$pinned" 'vif = []'
-run='work,hog,disk,/dev/xvda&' linux_guest hog-disk 65 "$pinned" 'vif = []' 'disk = [ "/tmp/disk.img,raw,xvda,rw" ]'
-run='work,hog,net,192.168.77.1&' linux_guest hog-net 66 "$pinned"
+run='work,measure&' linux_guest measured 61 'vif = []'
+run='work,hog,cpu&' linux_guest hog-cpu 62 'vif = []'
+run='work,hog,fork&' linux_guest hog-fork 63 'vif = []'
+run='work,hog,memory&' linux_guest hog-memory 64 'vif = []'
+run='work,hog,disk,/dev/xvda&' linux_guest hog-disk 65 'vif = []' 'disk = [ "/tmp/disk.img,raw,xvda,rw" ]'
+run='work,hog,net,192.168.77.1&' linux_guest hog-net 66
 create measured
+pin measured "$cpu"
 until_true 120 grep -q ^WORK "$(log_of measured)" || bad "the measured guest does not measure"
 
 cpu_of() { echo "$1" | sed -n "s/^domain $2 .*\bcpu=\([0-9]*\).*/\1/p"; }
@@ -63,6 +63,7 @@ judge() {
 for hog in $hogs; do
   step "beside-$hog"
   create "hog-$hog" || continue
+  pin "hog-$hog" "$cpu"
   until_true 120 grep -q "MARTLET-GUEST hog-$hog: up" "$(log_of "hog-$hog")" || bad "hog-$hog does not come up"
   take
   judge "$hog" 2
@@ -70,7 +71,7 @@ for hog in $hogs; do
 done
 
 step beside-all
-for hog in $hogs; do create "hog-$hog"; done
+for hog in $hogs; do create "hog-$hog" && pin "hog-$hog" "$cpu"; done
 for hog in $hogs; do
   until_true 240 grep -q "MARTLET-GUEST hog-$hog: up" "$(log_of "hog-$hog")" || bad "hog-$hog does not come up"
 done

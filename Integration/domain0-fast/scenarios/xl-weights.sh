@@ -7,15 +7,16 @@ seconds=$(setting seconds 12)
 
 step create
 cpu=$(($(xl info | sed -n 's/^nr_cpus *: *//p') - 1))
-xl vcpu-pin Domain-0 all 0 || bad "xl vcpu-pin Domain-0"
+pin Domain-0 0
 number=41
 for name in one two four; do
-  run='work,hog,cpu&' linux_guest "$name" $((number++)) "cpus = \"$cpu\"" 'vif = []'
+  run='work,hog,cpu&' linux_guest "$name" $((number++)) 'vif = []'
 done
 create one -p
 create two -p
 create four -p
 for name in one two four; do
+  pin "$name" "$cpu"
   xl unpause "$name"
   until_true 120 grep -q "MARTLET-GUEST $name: up" "$(log_of "$name")" || bad "$name does not come up"
 done

@@ -64,7 +64,7 @@ public enum BootSequence {
     let total = map.usableBytes
     let processors = ProcessorList(acpi, limit: options.maximumCPUs ?? CPUs.limit)
     HypervisorSetup.perform(map, options, acpi, processors, &memory)
-    keepCommandLine(boot.commandLine, &memory)
+    keepCommandLine(boot.arguments(of: boot.commandLine, in: PhysicalReader()), &memory)
     let cpus = CPUStart.all(processors)
     Domain0Setup.perform(boot, options, cpus: cpus, total: total, &memory)
     InterruptSetup.perform(acpi)

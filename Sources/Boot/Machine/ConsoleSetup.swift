@@ -32,6 +32,7 @@ enum ConsoleSetup {
       in: place,
       Console(port: port, ring: ring, frames: ringFrames, header: header, produced: record?.produced ?? 0))
     console[].threshold = level(options.logLevels.always)
+    console[].keepsDomain0 = options.consoleToRing
     console[].guestThreshold = level(options.guestLogLevels.always)
     console.publish()
     if let record {

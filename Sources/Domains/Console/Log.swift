@@ -22,6 +22,8 @@ public struct Console: ~Copyable, Anchored {
   public var port: SerialPort?
   /// Messages of a lower weight than this are not shown.
   public var threshold = LogLevel.warning
+  /// Whether what Domain 0 writes to the console is kept in the ring, too (`console_to_ring`).
+  public var keepsDomain0 = false
   /// Guests' messages: the same.
   public var guestThreshold = LogLevel.warning
   /// The ring of everything shown: frames from `ringFirst` on, a power of two of bytes.
@@ -61,10 +63,13 @@ extension Ref where T == Console {
     let offset = Int(ring.produced & UInt64(self[].ringBytes &- 1))
     PhysicalWindow.store8(self[].ringFirst + UInt64(offset &>> 12), byte: offset & 4095, byte)
     ring.produced &+= 1
-    if let port = self[].port {
-      if byte == 10 { port.send(13) }
-      port.send(byte)
-    }
+    send(byte)
+  }
+
+  private func send(_ byte: UInt8) {
+    guard let port = self[].port else { return }
+    if byte == 10 { port.send(13) }
+    port.send(byte)
   }
 
   /// Runs `body` with the ring, alone. A CPU that has panicked waits for nobody, and has the ring outlive each of its lines.
@@ -89,10 +94,13 @@ extension Ref where T == Console {
     }
   }
 
-  /// Writes bytes of a guest's as they are.
+  /// Writes bytes of Domain 0's as they are.
   public func write(raw bytes: Span<UInt8>) {
+    let isKept = self[].keepsDomain0
     withRing { ring in
-      for index in 0..<bytes.count { emit(bytes[index], &ring) }
+      for index in 0..<bytes.count {
+        if isKept { emit(bytes[index], &ring) } else { send(bytes[index]) }
+      }
     }
   }
 

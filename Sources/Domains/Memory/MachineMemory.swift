@@ -33,6 +33,10 @@ extension MachineMemory {
     }
     return frames
   }
+
+  /// How many frames nobody uses, as tools are told: those of the allocator, and those kept for the records of new domains, so
+  /// that a domain which has come and gone has cost nothing (`free_pages` of XEN_SYSCTL_physinfo).
+  public static var freeFrames: UInt64 { ledger[].freeFrames &+ RecordPool.keptFrames }
 }
 
 extension MachineMemory {

@@ -82,7 +82,7 @@ func eventChurn() -> Guest {
       let port = UInt32(8 + random(below: 300))
       switch random(below: 9) {
       case 0, 1:
-        var unbound = evtchn_alloc_unbound(dom: selfDomain, remote_dom: otherDomains()[0], port: 0)
+        var unbound = evtchn_alloc_unbound(dom: selfDomain, remote_dom: Victim.domain, port: 0)
         _ = Events.operate(EVTCHNOP_alloc_unbound, &unbound)
       case 2, 3:
         var unbound = evtchn_alloc_unbound(dom: selfDomain, remote_dom: selfDomain, port: 0)

@@ -37,7 +37,9 @@ func descriptorTricks() -> Guest {
           let pointer = list.address + 64
           Memory.store64(pointer, 0xffff_8300_0000_0000)
           Memory.store16(pointer + 8, 0x0b)
-          _ = attempt([0x48, 0xff, 0x1f], rdi: pointer)
+          // But not into 32-bit code, where our stack pointer would lose its upper half: that ends only us.
+          let is32Bit = stored >> 43 & 3 == 3 && stored >> 53 & 1 == 0
+          if !is32Bit { _ = attempt([0x48, 0xff, 0x1f], rdi: pointer) }
           _ = attempt([0x8e, 0xe0], rax: 0)
         }
         _ = hypercall(__HYPERVISOR_update_descriptor, machine + 8, 0)

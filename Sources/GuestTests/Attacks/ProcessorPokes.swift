@@ -104,10 +104,12 @@ func controlPokes() -> Guest {
       [0x0f, 0x09], [0x0f, 0x01, 0xc1], [0x0f, 0x01, 0xd9], [0xf3, 0x0f, 0xc7, 0x37], [0x0f, 0x01, 0xca],
       [0x0f, 0x01, 0xcb],
       [0x0f, 0x01, 0xd0], [0x0f, 0x06], [0x0f, 0x33], [0x0f, 0x07], [0x0f, 0x35], [0x0f, 0x01, 0xf8], [0x0f, 0xaa],
-      [0x0f, 0x01, 0xef], [0x0f, 0x32], [0xfa], [0x0f, 0x34],
+      [0x0f, 0x01, 0xef], [0x0f, 0x32], [0xfa],
     ]
     for code in codes { _ = attempt(code, rax: 0x10, rcx: 0x1234_5678, rdi: operand) }
     _ = attempt([0xfb])
+    // SYSENTER forgets where it came from, so a kernel that does it is lost; a program that does it is not the kernel.
+    if UserSpace([0x0f, 0x34]).run().cs & 3 == 0 { breach("SYSENTER made a program the kernel") }
     hypercall(__HYPERVISOR_fpu_taskswitch, 0)
     try expect("hypercalls still work", hypercall(__HYPERVISOR_xen_version, 0), 4 << 16 | 17)
   }
@@ -136,11 +138,11 @@ func debugPokes() -> Guest {
     }
     // A data watchpoint on the stack that the bounce frame is written to, and on hypercall arguments.
     let argument = Pages.take()
+    trapHandler = { frame in frame.vector == Vector.debug }
     _ = set(0, argument)
     _ = set(1, gk_rsp() & ~7)
     _ = set(2, SharedInfo.address)
     _ = set(7, 0x00bb_0b15)
-    trapHandler = { frame in frame.vector == Vector.debug }
     _ = attempt([0x0f, 0x05], rax: 17, rsi: argument, rdi: UInt64(XENVER_compile_info))
     // popf with TF, then syscall: single step over the entry. And MOV SS before it.
     _ = attempt([0x9c, 0x81, 0x0c, 0x24, 0, 1, 0, 0, 0x9d, 0x0f, 0x05, 0x90], rax: 17)

@@ -34,7 +34,8 @@ func hostileStates() -> Guest {
         break
       }
     }
-    for vcpu in hostileWords where vcpu > 1 {
+    // The number is an unsigned int: its upper half may be left out.
+    for vcpu in hostileWords where vcpu & 0xffff_ffff > 1 {
       refused(
         "a vCPU that is not there", hypercall(__HYPERVISOR_vcpu_op, UInt64(VCPUOP_initialise), vcpu, context), vcpu)
       refused("a vCPU that is not there", VCPU.operate(VCPUOP_up, vcpu), vcpu)

@@ -57,9 +57,9 @@ public enum HypervisorOption: UInt8 {
   public var isEffective: Bool {
     switch self {
     case .com1, .console, .logLevel, .guestLogLevel, .synchronousConsole, .noReboot, .maximumCPUs, .noSMP, .smap, .smep,
-      .domain0Memory, .domain0Maximum, .scheduler:
+      .domain0Memory, .domain0Maximum, .scheduler, .consoleToRing:
       true
-    case .reboot, .domain0, .memory, .availableMemory, .consoleSwitch, .clockSource, .com2, .consoleToRing,
+    case .reboot, .domain0, .memory, .availableMemory, .consoleSwitch, .clockSource, .com2,
       .consoleRingSize, .cpuFrequency, .domain0Pin, .grantTable, .grantFrames,
       .grantMapFrames, .iommu, .pvL1TF, .speculation, .tsc, .microcode, .watchdog, .watchdogTimeout, .xpti:
       false

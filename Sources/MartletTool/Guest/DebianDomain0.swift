@@ -9,7 +9,7 @@ enum DebianDomain0 {
 
   static let packages = [
     "systemd-sysv", "udev", "dbus", "kmod", "initramfs-tools", "linux-image-amd64", "xen-utils-4.17", "xenstore-utils",
-    "grub-xen-host", "iproute2", "bridge-utils", "nftables", "iputils-ping", "iperf3", "lvm2", "e2fsprogs",
+    "grub-xen-host", "iproute2", "bridge-utils", "nftables", "iputils-ping", "iperf3", "e2fsprogs",
     "ca-certificates",
     "less", "nano", "procps", "wget",
   ]

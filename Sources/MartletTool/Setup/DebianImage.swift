@@ -42,8 +42,8 @@ struct DebianImage {
     try? FileManager.default.removeItem(atPath: record)
     try Places.makeFolder(Self.folder)
     let tree = Self.folder + "/" + name + ".tree"
-    try Shell.run(DebianPackages.asRoot(["rm", "-rf", tree]))
-    defer { _ = try? Shell.result(DebianPackages.asRoot(["rm", "-rf", tree])) }
+    try Shell.run(DebianPackages.asRoot(["rm", "--one-file-system", "-rf", tree]))
+    defer { _ = try? Shell.result(DebianPackages.asRoot(["rm", "--one-file-system", "-rf", tree])) }
     try install(into: tree)
     try finish(tree)
     try Places.write(recipe, to: record)
@@ -77,7 +77,7 @@ struct DebianImage {
     let chroot = "chroot '\(tree)'"
     lines.append("\(chroot) passwd -q -d root")
     if !services.isEmpty { lines.append("\(chroot) systemctl -q enable " + services.joined(separator: " ")) }
-    for unit in Self.unwantedUnits { lines.append("\(chroot) systemctl -q disable \(unit) || true") }
+    lines.append("\(chroot) systemctl -q mask " + Self.unwantedUnits.joined(separator: " "))
     for command in commands { lines.append("\(chroot) sh -c '\(command)'") }
     lines.append("rm -rf '\(tree)'/var/cache/apt/*.bin '\(tree)'/var/cache/apt/archives/*.deb")
     let draft = disk + ".draft"
@@ -98,7 +98,7 @@ struct DebianImage {
   /// apt; delete the folder to start from what Debian has today.)
   private func recipe() throws -> Data {
     var text = "\(label) \(size) MiB\n\(packages.joined(separator: " "))\n\(services.joined(separator: " "))\n"
-    text += commands.joined(separator: "\n") + "\n"
+    text += (Self.unwantedUnits + commands).joined(separator: "\n") + "\n"
     var data = Data(text.utf8)
     for overlay in overlays {
       let folder = Self.source(overlay)

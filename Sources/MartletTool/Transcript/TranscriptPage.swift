@@ -14,7 +14,7 @@ enum TranscriptPage {
 
       Made by `./martlet transcript`: the same commands in the same Domain 0, on Xen 4.17 to the left and on Martlet to the right.
       A `|` between them marks lines that differ in more than their numbers, a `~` those that differ in numbers alone (times,
-      sizes, counts). [xl-differences.md](xl-differences.md) explains what differs.
+      sizes, counts). [toolstack.md](toolstack.md) explains what differs.
 
 
       """

@@ -89,7 +89,11 @@ extension Ref where T == Domain {
         guard isQuiet else { return false }
         pass(stage)
       default:
-        if work(stage) { pass(stage) }
+        if work(stage) {
+          pass(stage)
+          // The reaper has it now. Had the caller to come again, it might find no such domain any more.
+          if stage.next == .ended { return true }
+        }
         if Hypervisor.now >= end { return false }
       }
     }

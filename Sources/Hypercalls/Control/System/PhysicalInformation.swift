@@ -24,7 +24,7 @@ func physicalInformation(_ at: LinearAddress) throws(XenError) -> HypercallOutco
   information.capabilities =
     UInt32(XEN_SYSCTL_PHYSCAP_pv) | UInt32(XEN_SYSCTL_PHYSCAP_gnttab_v1) | UInt32(XEN_SYSCTL_PHYSCAP_gnttab_v2)
   information.total_pages = MachineMemory.totalFrames
-  information.free_pages = ledger[].freeFrames
+  information.free_pages = MachineMemory.freeFrames
   information.outstanding_pages = MachineMemory.outstandingClaims
   // Tools add these to the free ones. Here free frames that wait to be cleared are free ones already.
   information.scrub_pages = 0
@@ -50,7 +50,7 @@ func availableHeap(_ at: LinearAddress) throws(XenError) -> HypercallOutcome {
   let width = UInt32(64 &- ledger[].frameCount.leadingZeroBitCount &+ 12)
   let isAll = request.min_bitwidth <= 12 && (request.max_bitwidth == 0 || request.max_bitwidth >= width)
   guard isAll else { throw .notSupported }
-  request.avail_bytes = ledger[].freeFrames &<< 12
+  request.avail_bytes = MachineMemory.freeFrames &<< 12
   try GuestMemory.put(at, request)
   return .success
 }
@@ -86,7 +86,7 @@ func nodeInformation(_ at: LinearAddress) throws(XenError) -> HypercallOutcome {
   if request.num_nodes > 0 {
     if request.meminfo != 0 {
       let memory = xen_sysctl_meminfo(
-        memsize: MachineMemory.totalFrames &<< 12, memfree: ledger[].freeFrames &<< 12)
+        memsize: MachineMemory.totalFrames &<< 12, memfree: MachineMemory.freeFrames &<< 12)
       try GuestMemory.put(LinearAddress(request.meminfo), memory)
     }
     if request.distance != 0 { try GuestMemory.put(LinearAddress(request.distance), UInt32(10)) }
