@@ -34,7 +34,7 @@ number=$(xl domid alpha)
 xl domid nobody && bad "there is a domain nobody"
 
 step console
-{ sleep 2; echo 'echo sum-$((40+2))'; sleep 6; } | timeout 20 xl console alpha >/tmp/console
+for n in 1 2 3; do sleep 3; echo 'echo sum-$((40+2))'; done | { cat; sleep 3; } | timeout 20 xl console alpha >/tmp/console
 grep -q '^sum-42' /tmp/console || bad "the console showed: $(tail -n 3 /tmp/console)"
 grep -q 'MARTLET-GUEST alpha: up' "$(log_of alpha)" || bad "xenconsoled has not logged the guest's first words"
 
