@@ -162,7 +162,9 @@ extension Episode {
         for (offset, byte) in bytes.enumerated() { PhysicalWindow.store8(page, byte: index * 16 + offset, byte) }
       }
       for vcpu in guest.vcpus {
-        for vector in 0..<32 { vcpu.setTrap(vector: UInt8(vector), word: 3 << 8 | 0xe033 << 16, address: Guest.code) }
+        for vector in 0..<32 {
+          try? vcpu.setTrap(vector: UInt8(vector), word: 3 << 8 | 0xe033 << 16, address: Guest.code)
+        }
         vcpu[].callbacks.syscall = Guest.code
         vcpu[].callbacks.failsafe = Guest.code
       }

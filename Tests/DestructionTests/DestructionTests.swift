@@ -239,21 +239,6 @@ import XenABI
     }
   }
 
-  /// What the hypervisor takes for a domain of its own frames; docs/architecture.md states it.
-  @Test func fixedMemoryOfADomain() throws {
-    try EndWorld.run { world in
-      func taken(vcpus: Int) throws -> UInt64 {
-        let before = ledger[].freeFrames
-        _ = try world.make(vcpus: vcpus)
-        return before - ledger[].freeFrames
-      }
-      let one = try taken(vcpus: 1)
-      let two = try taken(vcpus: 2)
-      #expect(one == DomainCreation.fixedFrames(vcpus: 1), "takes \(one)")
-      #expect(two == DomainCreation.fixedFrames(vcpus: 2), "takes \(two)")
-    }
-  }
-
   /// A domain that cannot be made for want of memory leaves nothing behind, whichever piece is missing.
   @Test func creationThatFails() throws {
     try EndWorld.run { world in

@@ -87,7 +87,7 @@ final class EndWorld {
     for id in 0..<64 as Range<UInt16> {
       guard let domain = Hypervisor.domain(DomainID(id)) else { continue }
       if ledger[].recountOwned(DomainID(id)) != ledger[].accounts.owned(DomainID(id)) { return "A1: domain \(id)" }
-      if let rule = domain[].grants.withLock({ $0.isGone ? nil : $0.brokenRule() }) { return "\(rule), domain \(id)" }
+      if let rule = domain[].grants.withLock({ $0.brokenRule() }) { return "\(rule), domain \(id)" }
     }
     return nil
   }
@@ -97,7 +97,7 @@ final class EndWorld {
 enum Resource: CaseIterable {
   case memory, bigMemory, pinnedTables, halfValidated, basePointers, writableMapping, descriptors, ownInfo, ports
   case connectedPorts, virtualInterrupts, fifoQueues, timers, watchdog, claim, runnable, secondGrantVersion, ownGrants
-  case surrendered, givenTables
+  case surrendered, givenTables, memoryMap, rareTraps, manyGrants
 
   /// Gives it to a domain.
   func give(_ domain: Ref<Domain>, _ world: EndWorld) throws {
@@ -170,6 +170,16 @@ enum Resource: CaseIterable {
     case .watchdog:
       domain[].life.withLock { $0.watchdogs[1] = Hypervisor.now &+ 1 << 40 }
       Watchdogs.update(domain)
+    case .memoryMap:
+      var map = E820Map()
+      _ = map.append(E820Entry(start: 0, size: 0x1000, kind: 1))
+      let isSet = domain[].memory.withLock { $0.setMap(map) }
+      #expect(isSet && domain[].memory.withLock { $0.map.count } == 1)
+    case .rareTraps: try vcpu.setTrap(vector: 0x40, word: 0xe033 << 16, address: 0x1000)
+    case .manyGrants:
+      // More than the domain's room can name the frames of.
+      let isLong = domain[].grants.withLock { $0.grow(to: 30) }
+      #expect(isLong)
     case .claim: try MachineMemory.claim(domain, total: ledger[].accounts.owned(id) + 10)
     case .runnable:
       vcpu[].holds.store(0)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hypercalls as a guest makes them: errors, privileges, limits, the older form, and what happens at the edges of memory.
-import Domains
 import Hypercalls
 import Machine
 import Support
 import Testing
 import XenABI
+
+@testable import Domains
 
 @Suite struct HypercallTests {
   @Test func errorsHaveTheirNumbers() {
@@ -127,6 +128,35 @@ import XenABI
       #expect(guest.reset() == 0)
       #expect(!guest.isPending(4095))
       #expect(guest.bindIPI(0) == 1)
+    }
+  }
+
+  /// The first ports' records stand in the domain's room; what they are bound to stays as it is when they move out of it.
+  @Test func portsMoveOutOfTheRoom() {
+    World.run { world in
+      let domain = world.makeDomain(1)
+      let guest = Guest(world, domain)
+      let free = ledger[].freeFrames
+      #expect(guest.bindVIRQ(0, 0) == 1)
+      #expect(guest.bindVIRQ(1, 0) == 2)
+      for port in 3..<112 { #expect(guest.bindIPI(0) == port) }
+      #expect(guest.close(50) == 0)
+      #expect(ledger[].freeFrames == free)
+      let before = (0..<112 as Range<UInt32>).map { domain[].events.ports[$0] }
+      #expect((112..<600 as Range<UInt32>).allSatisfy { domain[].events.ports[$0] == .free })
+      #expect(guest.bindIPI(0) == 50)
+      #expect(guest.bindIPI(0) == 112)
+      #expect(ledger[].freeFrames == free - 1)
+      #expect(
+        (0..<112 as Range<UInt32>).map { domain[].events.ports[$0] }
+          == before.enumerated().map { $0 == 50 ? before[49] : $1 })
+      #expect((113..<600 as Range<UInt32>).allSatisfy { domain[].events.ports[$0] == .free })
+      // The same tables' neighbours are untouched: the interrupts still find their ports.
+      Events.raise(virq: 1, vcpu: domain[].vcpu(index: 0)!)
+      #expect(guest.isPending(2) && !guest.isPending(1))
+      for port in 113..<600 { #expect(guest.bindIPI(0) == port) }
+      #expect(guest.close(111) == 0)
+      #expect(guest.bindIPI(0) == 111)
     }
   }
 

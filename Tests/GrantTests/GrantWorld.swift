@@ -127,17 +127,18 @@ final class Guest {
     }
     func frame() -> MachineFrame { ledger[].allocate(for: number)! }
     let shared = ledger[].allocateShared(with: number)!
+    let (room, place) = (own(1), own(1))
     let policy = CPUIDPolicy(CPUIDTraits()) { _, _ in CPUIDRegisters() }
     domain = Ref<Domain>.create(
       in: own(Ref<Domain>.framesNeeded),
       Domain(
-        id: number, isPrivileged: isPrivileged, mayUseHardware: false, sharedInfo: shared, maximumVCPUs: 1,
-        processor: policy, events: try! EventChannels(), grants: GrantTable.make(owner: number, limits: limits)!))
+        id: number, isPrivileged: isPrivileged, mayUseHardware: false, sharedInfo: shared, room: room, maximumVCPUs: 1,
+        processor: policy, grants: GrantTable.make(owner: number, limits: limits, room: room)!))
     vcpu = Ref<VCPU>.create(
-      in: own(Ref<VCPU>.framesNeeded),
+      in: place,
       VCPU(
         id: VCPUID(0), domain: domain, index: EntityIndex(0), info: VCPUInfoPlace(frame: shared, offset: 0),
-        extendedState: ExtendedStateArea(frame: own(1)), trapTable: own(1), now: 0))
+        extendedState: ExtendedStateArea(frame: own(1)), room: place, now: 0))
     domain[].add(vcpu)
     Ref<Hypervisor>.shared[].domains.set(number, domain)
 

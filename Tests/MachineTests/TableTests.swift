@@ -96,6 +96,30 @@ import Testing
     }
   }
 
+  /// A directory in a part of a frame touches nothing beside it, moves when it is full, and comes back at last.
+  @Test func pagedTableOutgrowsItsPartOfAFrame() {
+    run {
+      for word in 0..<512 { PhysicalWindow.store(MachineFrame(1), word: word, 77) }
+      for word in 0..<512 { PhysicalWindow.store(MachineFrame(2), word: word, UInt64.max) }
+      var table = PagedTable<UInt64>(directory: MachineFrame(1), word: 100, places: 3)
+      for turn in 0..<2 as Range<UInt64> {
+        for frame in 0..<3 as Range<UInt64> {
+          check(!table.needsDirectory)
+          check(table.grow(by: MachineFrame(9 + frame), initial: frame))
+        }
+        check(table.needsDirectory)
+        check(!table.grow(by: MachineFrame(20), initial: 3))
+        table.moveDirectory(to: MachineFrame(2))
+        check(!table.needsDirectory)
+        check(table.grow(by: MachineFrame(20), initial: 3))
+        check((0..<2048).allSatisfy { table[$0] == UInt64($0 / 512) })
+        for frame in [20, 11, 10, 9, 2] as [UInt64] { check(table.shrink() == MachineFrame(frame), "turn \(turn)") }
+        check(table.shrink() == nil)
+      }
+      check((0..<512).allSatisfy { (100..<103).contains($0) || PhysicalWindow.load(MachineFrame(1), word: $0) == 77 })
+    }
+  }
+
   @Test func pagedTableEndsAtItsLimit() {
     MachineTurn.take {
       precondition(Simulation.start(frames: 600))

@@ -142,17 +142,19 @@ final class PhysicalGuest {
       return ledger[].allocateOwn(order: order)!
     }
     let shared = ledger[].allocateShared(with: id)!
+    let (room, place) = (own(1), own(1))
     domain = Ref<Domain>.create(
       in: own(Ref<Domain>.framesNeeded),
       Domain(
-        id: id, isPrivileged: isPrivileged, mayUseHardware: isPrivileged, sharedInfo: shared, maximumVCPUs: 1,
-        processor: CPUIDPolicy(CPUIDTraits()) { _, _ in CPUIDRegisters() }, events: try! EventChannels(),
-        grants: GrantTable.make(owner: id, limits: GrantLimits())!))
+        id: id, isPrivileged: isPrivileged, mayUseHardware: isPrivileged, sharedInfo: shared, room: room,
+        maximumVCPUs: 1,
+        processor: CPUIDPolicy(CPUIDTraits()) { _, _ in CPUIDRegisters() },
+        grants: GrantTable.make(owner: id, room: room)!))
     vcpu = Ref<VCPU>.create(
-      in: own(Ref<VCPU>.framesNeeded),
+      in: place,
       VCPU(
         id: VCPUID(0), domain: domain, index: EntityIndex(0), info: VCPUInfoPlace(frame: shared, offset: 0),
-        extendedState: ExtendedStateArea(frame: own(1)), trapTable: own(1), now: 0))
+        extendedState: ExtendedStateArea(frame: own(1)), room: place, now: 0))
     domain[].add(vcpu)
     Ref<Hypervisor>.shared[].domains.set(id, domain)
     let (l4, l3, l2, l1) = (own(1), own(1), own(1), own(1))

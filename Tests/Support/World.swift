@@ -104,20 +104,23 @@ public final class World {
     let id = DomainID(id)
     ledger[].accounts.setLimit(id, frameLimit)
     let shared = ledger[].allocateShared(with: id)!
+    let room = ownFrames(1)
     let domain = Ref<Domain>.create(
       in: ownFrames(Ref<Domain>.framesNeeded),
       Domain(
-        id: id, isPrivileged: isPrivileged, mayUseHardware: mayUseHardware, sharedInfo: shared, maximumVCPUs: vcpus,
+        id: id, isPrivileged: isPrivileged, mayUseHardware: mayUseHardware, sharedInfo: shared, room: room,
+        maximumVCPUs: vcpus,
         processor: Processor.policy(isControlDomain: isPrivileged, vcpuLimit: vcpus),
-        events: try! EventChannels(maximumPort: maximumPort), grants: GrantTable.make(owner: id)!))
+        highestPort: maximumPort, grants: GrantTable.make(owner: id, room: room)!))
     for index in 0..<vcpus {
       let handle = Ref<Hypervisor>.shared[].vcpus.reserve()!
+      let place = ownFrames(1)
       let vcpu = Ref<VCPU>.create(
-        in: ownFrames(Ref<VCPU>.framesNeeded),
+        in: place,
         VCPU(
           id: VCPUID(UInt32(index)), domain: domain, index: handle,
           info: VCPUInfoPlace(frame: shared, offset: index * SharedInfoLayout.vcpuInfoSize),
-          extendedState: ExtendedStateArea(frame: ownFrames(1)), trapTable: ownFrames(1),
+          extendedState: ExtendedStateArea(frame: ownFrames(1)), room: place,
           now: Hypervisor.now))
       Ref<Hypervisor>.shared[].vcpus.set(handle, vcpu)
       vcpu[].holds.store(0)

@@ -23,6 +23,8 @@ public struct Domain: ~Copyable {
   public let mayUseHardware: Bool
   /// The page it shares with the hypervisor (`struct shared_info`).
   public let sharedInfo: MachineFrame
+  /// The frame in which its small tables begin (DomainRoom.swift).
+  let room: MachineFrame
   /// How many vCPUs it can have.
   public let maximumVCPUs: Int
 
@@ -78,11 +80,11 @@ public struct Domain: ~Copyable {
   /// Ports and interrupts that it has been given.
   public var deviceRights = Lock<DeviceRights>(.domainFrames, DeviceRights())
 
-  /// A new domain without vCPUs.
+  /// A new domain without vCPUs, with the room that its grant table has been made in.
   public init(
-    id: DomainID, isPrivileged: Bool, mayUseHardware: Bool, sharedInfo: MachineFrame, maximumVCPUs: Int,
-    processor: CPUIDPolicy,
-    events: consuming EventChannels, grants: consuming GrantTable
+    id: DomainID, isPrivileged: Bool, mayUseHardware: Bool, sharedInfo: MachineFrame, room: MachineFrame,
+    maximumVCPUs: Int, processor: CPUIDPolicy, highestPort: UInt32 = EventChannels.fifoPorts &- 1,
+    grants: consuming GrantTable
   ) {
     self.id = id
     self.isPrivileged = isPrivileged
@@ -92,7 +94,8 @@ public struct Domain: ~Copyable {
     self.maximumVCPUs = min(maximumVCPUs, Domain.vcpuLimit)
     life = Lock(.domain, DomainLife())
     pageTables = Lock(.pageTables, PageTableWork())
-    self.events = events
+    self.room = room
+    events = EventChannels(room: room, maximumPort: highestPort)
     self.grants = Lock(.grantTable, grants)
   }
 

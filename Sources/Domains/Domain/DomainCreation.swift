@@ -43,9 +43,8 @@ public enum DomainCreation {
   /// How many frames a new domain takes from free memory with so many vCPUs (up to 32), its shared page and the first page of
   /// its grant table included. What comes on top later is what its guest asks for.
   public static func fixedFrames(vcpus: Int) -> UInt64 {
-    // The shared page; event channels: directory, bindings, first records; grant table: lists and directories, entries in use,
-    // the first shared frame; for each vCPU: record, registers, trap table.
-    1 &+ (1 &<< UInt64(RecordPool.order(of: Ref<Domain>.framesNeeded))) &+ 3 &+ (4 &+ 2 &+ 1) &+ 3 &* UInt64(vcpus)
+    // The shared page, the first shared frame of the grant table; the record, the room; each vCPU's.
+    2 &+ (1 &<< UInt64(RecordPool.order(of: Ref<Domain>.framesNeeded))) &+ 1 &+ UInt64(VCPURoom.frames &* vcpus)
   }
 
   /// Makes a domain with its vCPUs, all down, and lists it. Its number must be reserved for it (`DomainNumbers`), or be that
@@ -77,19 +76,18 @@ public enum DomainCreation {
   /// The record of a domain with nothing in it but what each has.
   private static func makeDomain(_ wanted: DomainSpecification) throws(XenError) -> Ref<Domain> {
     guard let shared = ledger[].allocateShared(with: wanted.id) else { throw .noMemory }
-    guard var grants = GrantTable.make(owner: wanted.id, limits: wanted.grantLimits) else {
+    guard let room = ledger[].allocateOwn() else {
       ledger[].endSharing(shared)
       throw .noMemory
     }
-    var events: EventChannels
-    do { events = try EventChannels(maximumPort: wanted.highestPort) } catch {
-      _ = grants.tearDown()
+    guard var grants = GrantTable.make(owner: wanted.id, limits: wanted.grantLimits, room: room) else {
+      ledger[].freeOwn(room)
       ledger[].endSharing(shared)
-      throw error
+      throw .noMemory
     }
     guard let place = RecordPool.takeDomain() else {
-      events.discard()
       _ = grants.tearDown()
+      ledger[].freeOwn(room)
       ledger[].endSharing(shared)
       throw .noMemory
     }
@@ -97,9 +95,9 @@ public enum DomainCreation {
       place,
       Domain(
         id: wanted.id, isPrivileged: wanted.isPrivileged, mayUseHardware: wanted.mayUseHardware, sharedInfo: shared,
-        maximumVCPUs: wanted.vcpus,
-        processor: Processor.policy(isControlDomain: wanted.isPrivileged, vcpuLimit: wanted.vcpus), events: events,
-        grants: grants))
+        room: room, maximumVCPUs: wanted.vcpus,
+        processor: Processor.policy(isControlDomain: wanted.isPrivileged, vcpuLimit: wanted.vcpus),
+        highestPort: wanted.highestPort, grants: grants))
   }
 
   /// Makes the vCPUs that the domain does not have yet, all down.
@@ -122,38 +120,39 @@ public enum DomainCreation {
   private static func makeVCPU(_ domain: Ref<Domain>, _ index: Int) throws(XenError) -> Ref<VCPU> {
     // vCPUs beyond those of the shared page have a place of their own that nobody sees until the guest registers one.
     let isHidden = index >= SharedInfoLayout.legacyVCPUs
-    guard let frames = ownFrames(isHidden ? 3 : 2) else { throw .noMemory }
-    let hidden: MachineFrame? = isHidden ? frames[2] : nil
+    // Large extended states (AVX-512) do not fit behind the record.
+    let isLarge = VCPURoom.frames > 1
+    let hidden: MachineFrame? = isHidden ? ledger[].allocateOwn() : nil
+    let area: MachineFrame? = isLarge ? ledger[].allocateOwn() : nil
+    func giveUp() {
+      if let hidden { ledger[].freeOwn(hidden) }
+      if let area { ledger[].freeOwn(area) }
+    }
+    guard (hidden != nil) == isHidden, (area != nil) == isLarge else {
+      giveUp()
+      throw .noMemory
+    }
     let info =
       hidden.map { VCPUInfoPlace(frame: $0, offset: 0) }
       ?? VCPUInfoPlace(frame: domain[].sharedInfo, offset: index &* SharedInfoLayout.vcpuInfoSize)
-    let made = RecordPool.makeVCPU { handle in
+    let made = RecordPool.makeVCPU { handle, room in
       VCPU(
         id: VCPUID(UInt32(index)), domain: domain, index: handle, info: info,
-        extendedState: ExtendedStateArea(frame: frames[0]), trapTable: frames[1], now: Hypervisor.now)
+        extendedState: area.map { ExtendedStateArea(frame: $0) }
+          ?? ExtendedStateArea(frame: room, offset: VCPURoom.extendedState),
+        room: room, now: Hypervisor.now)
     }
     guard let vcpu = made else {
-      for index in 0..<(isHidden ? 3 : 2) { ledger[].freeOwn(frames[index]) }
+      giveUp()
       throw .noMemory
     }
+    // What the record's frame held before is another's.
+    vcpu.clearTraps()
     vcpu[].hiddenInfo = hidden
     vcpu[].cr4 = Ref<VCPU>.initialCR4
     vcpu[].debug[6] = 0xffff_0ff0
     vcpu[].debug[7] = 0x400
     vcpu.publishTime()
     return vcpu
-  }
-
-  /// Up to three frames of the hypervisor's own, or none.
-  private static func ownFrames(_ count: Int) -> InlineArray<3, MachineFrame>? {
-    var frames = InlineArray<3, MachineFrame>(repeating: .invalid)
-    for index in 0..<count {
-      guard let frame = ledger[].allocateOwn() else {
-        for earlier in 0..<index { ledger[].freeOwn(frames[earlier]) }
-        return nil
-      }
-      frames[index] = frame
-    }
-    return frames
   }
 }

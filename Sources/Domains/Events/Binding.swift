@@ -57,13 +57,12 @@ extension Events {
   public static func bindVIRQ(_ domain: Ref<Domain>, virq: UInt32, vcpu: UInt32) throws(XenError) -> EventPort {
     guard virq < VirtualInterrupt.count else { throw .invalid }
     guard VirtualInterrupt.isPerVCPU(virq) || vcpu == 0 else { throw .invalid }
-    guard vcpu < 128, domain[].vcpu(index: Int(vcpu)) != nil else { throw .noEntry }
-    let index = Int(vcpu)
+    guard vcpu < 128, let target = domain[].vcpu(index: Int(vcpu)) else { throw .noEntry }
     return EventPort(
       try domain[].events.bindings.withLock { bindings throws(XenError) in
-        guard bindings.port(virq: virq, vcpu: index) == 0 else { throw .exists }
-        let port = try domain.allocatePort(&bindings, PortRecord(.virq, vcpu: index, number: virq))
-        bindings.setPort(virq: virq, vcpu: index, port)
+        guard bindings.port(virq: virq, vcpu: target) == 0 else { throw .exists }
+        let port = try domain.allocatePort(&bindings, PortRecord(.virq, vcpu: Int(vcpu), number: virq))
+        bindings.setPort(virq: virq, vcpu: target, port)
         return port
       })
   }

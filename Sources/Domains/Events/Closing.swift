@@ -32,7 +32,9 @@ extension Events {
       guard domain[].events.ports[port] == seen else { return false }
       switch seen.state {
       case .interdomain: disconnect(domain, seen.number)
-      case .virq: bindings.setPort(virq: seen.number, vcpu: seen.vcpu, 0)
+      case .virq:
+        // The record is of a vCPU that exists: vCPUs stay until after the last port.
+        if let vcpu = domain[].vcpu(index: seen.vcpu) { bindings.setPort(virq: seen.number, vcpu: vcpu, 0) }
       case .pirq:
         bindings.setPort(pirq: seen.number, 0)
         InterruptRouting.unbindGuest(seen.number, domain)

@@ -37,33 +37,19 @@ public struct EventChannels: ~Copyable {
   /// The queues of FIFO delivery.
   var queues: Lock<EventQueues>
 
-  /// No channels yet. Ports up to `maximumPort` can be had.
-  ///
-  /// - Throws: `noMemory`.
-  public init(maximumPort: UInt32 = EventChannels.fifoPorts &- 1) throws(XenError) {
-    guard let directory = ledger[].allocateOwn() else { throw .noMemory }
-    guard let table = ledger[].allocateOwn() else {
-      ledger[].freeOwn(directory)
-      throw .noMemory
-    }
-    guard let first = ledger[].allocateOwn() else {
-      ledger[].freeOwn(directory)
-      ledger[].freeOwn(table)
-      throw .noMemory
-    }
-    ports = PortTable(directory: directory, first: first)
-    let state = EventBindings(table: table, maximumPort: min(maximumPort, EventChannels.fifoPorts &- 1))
+  /// No channels yet. Ports up to `maximumPort` can be had. `room` is the domain's room (DomainRoom.swift), a cleared frame of
+  /// the hypervisor's that stays as long as the domain's record.
+  public init(room: MachineFrame, maximumPort: UInt32 = EventChannels.fifoPorts &- 1) {
+    ports = PortTable(room: room)
+    let state = EventBindings(room: room, maximumPort: min(maximumPort, EventChannels.fifoPorts &- 1))
     ports[0] = PortRecord(.reserved)
-    state.setFreePorts(page: 0, PortTable.perFrame &- 1)
+    state.setFreePorts(page: 0, DomainRoom.firstPorts &- 1)
     bindings = Lock(.events, state)
     queues = Lock(.eventQueue, EventQueues())
   }
 
-  /// Gives back the memory that each domain's channels have from the start, and the records of ports.
-  mutating func discard() {
-    bindings.withLock { ledger[].freeOwn($0.table) }
-    ports.destroy()
-  }
+  /// Gives back the records of ports.
+  mutating func discard() { ports.destroy() }
 
   /// Whether FIFO delivery is in force.
   @inline(__always)
@@ -79,45 +65,42 @@ public struct EventBindings: ~Copyable {
   var isClosed = false
   /// No frame of records before this one has a free port.
   var firstFreePage = 0
-  /// A frame of 4-byte words: 512 ports of virtual interrupts that each vCPU has (`slot` says where), 24 ports of those of
-  /// which there is one, and from word 768 on how many ports are free in each frame of records. Zero: none.
-  let table: MachineFrame
+  /// The domain's room: its own part has the ports of virtual interrupts of which there is one (zero: none), and how many ports
+  /// are free in each frame of records. Those of virtual interrupts that each vCPU has are with the vCPU.
+  let room: MachineFrame
   /// A frame of the ports of physical interrupts, by number; nil before the first.
   var pirqPorts: MachineFrame?
 
-  init(table: MachineFrame, maximumPort: UInt32) {
-    self.table = table
+  init(room: MachineFrame, maximumPort: UInt32) {
+    self.room = room
     self.maximumPort = maximumPort
   }
 
   /// How many ports are free in a frame of records.
-  func freePorts(page: Int) -> Int { Int(PhysicalWindow.load32(table, word: 768 &+ page & 255)) }
+  func freePorts(page: Int) -> Int { Int(PhysicalWindow.load16(room, word: DomainRoom.freePorts &+ page & 255)) }
   func setFreePorts(page: Int, _ count: Int) {
-    PhysicalWindow.store32(table, word: 768 &+ page & 255, UInt32(truncatingIfNeeded: count))
+    PhysicalWindow.store16(room, word: DomainRoom.freePorts &+ page & 255, UInt16(truncatingIfNeeded: count))
   }
 
-  /// Where the port of a virtual interrupt is noted.
+  /// The port that a virtual interrupt is bound to; zero if to none. If each vCPU has the interrupt, that of `vcpu`.
   @inline(__always)
-  static func slot(virq: UInt32, vcpu: Int) -> Int {
-    let kind: Int
-    switch virq {
-    case VirtualInterrupt.timer: kind = 0
-    case VirtualInterrupt.debug: kind = 1
-    case VirtualInterrupt.profiler: kind = 2
-    case VirtualInterrupt.performance: kind = 3
-    default: return 512 &+ Int(truncatingIfNeeded: virq & 31)
+  func port(virq: UInt32, vcpu: Ref<VCPU>) -> UInt32 {
+    VirtualInterrupt.isPerVCPU(virq) ? vcpu[].interruptPorts.port(virq) : port(global: virq)
+  }
+
+  /// The port that a virtual interrupt is bound to of which the domain has one; zero if to none.
+  @inline(__always)
+  func port(global virq: UInt32) -> UInt32 {
+    PhysicalWindow.load32(room, word: DomainRoom.virtualInterrupts &+ Int(truncatingIfNeeded: virq & 31))
+  }
+
+  func setPort(virq: UInt32, vcpu: Ref<VCPU>, _ port: UInt32) {
+    if VirtualInterrupt.isPerVCPU(virq) {
+      vcpu[].interruptPorts.set(virq, port)
+    } else {
+      PhysicalWindow.store32(
+        room, word: DomainRoom.virtualInterrupts &+ Int(truncatingIfNeeded: virq & 31), port)
     }
-    return (vcpu & 127) &* 4 &+ kind
-  }
-
-  /// The port that a virtual interrupt is bound to; zero if to none.
-  @inline(__always)
-  func port(virq: UInt32, vcpu: Int) -> UInt32 {
-    PhysicalWindow.load32(table, word: EventBindings.slot(virq: virq, vcpu: vcpu))
-  }
-
-  func setPort(virq: UInt32, vcpu: Int, _ port: UInt32) {
-    PhysicalWindow.store32(table, word: EventBindings.slot(virq: virq, vcpu: vcpu), port)
   }
 
   /// The port that a physical interrupt is bound to; zero if to none.

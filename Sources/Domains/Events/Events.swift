@@ -37,7 +37,7 @@ public enum Events {
     guard virq < VirtualInterrupt.count else { return }
     let domain = vcpu[].domain
     domain[].events.bindings.withLock { bindings in
-      let port = bindings.port(virq: virq, vcpu: Int(vcpu[].id.raw))
+      let port = bindings.port(virq: virq, vcpu: vcpu)
       if port != 0 { domain.deliver(port, domain[].events.ports[port]) }
     }
   }
@@ -46,7 +46,7 @@ public enum Events {
   public static func raiseGlobal(virq: UInt32, domain: Ref<Domain>) {
     guard virq < VirtualInterrupt.count else { return }
     domain[].events.bindings.withLock { bindings in
-      let port = bindings.port(virq: virq, vcpu: 0)
+      let port = bindings.port(global: virq)
       if port != 0 { domain.deliver(port, domain[].events.ports[port]) }
     }
   }

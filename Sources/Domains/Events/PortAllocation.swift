@@ -30,13 +30,15 @@ extension Ref where T == Domain {
       }
       page &+= 1
     }
-    page = self[].events.ports.count / perPage
-    guard page &* perPage <= Int(limit) else { throw .noSpace }
-    try self[].events.ports.grow()
-    bindings.setFreePorts(page: page, perPage)
+    let count = self[].events.ports.count
+    guard count <= Int(limit) else { throw .noSpace }
+    page = count / perPage
+    let free = bindings.freePorts(page: page) &+ (try self[].events.ports.grow())
+    bindings.setFreePorts(page: page, free)
+    bindings.firstFreePage = min(bindings.firstFreePage, page)
     guard let port = try firstFreePort(page, limit, &patience) else { throw .noSpace }
     self[].events.ports[port] = record
-    bindings.setFreePorts(page: page, perPage &- 1)
+    bindings.setFreePorts(page: page, free &- 1)
     return port
   }
 
@@ -45,7 +47,10 @@ extension Ref where T == Domain {
   /// - Throws: `noSpace` at the end of `limit` or `patience`.
   func firstFreePort(_ page: Int, _ limit: UInt32, _ patience: inout Int) throws(XenError) -> UInt32? {
     let first = UInt32(truncatingIfNeeded: page &* PortTable.perFrame)
-    for port in first..<first &+ UInt32(PortTable.perFrame) {
+    // The last frame of records may be one of few.
+    let end = min(first &+ UInt32(PortTable.perFrame), UInt32(truncatingIfNeeded: self[].events.ports.count))
+    guard first < end else { return nil }
+    for port in first..<end {
       patience &-= 1
       guard patience > 0, port <= limit else { throw .noSpace }
       if self[].events.ports[port].state == .free && !isStillQueued(port) { return port }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records of a domain's ports, in frames that are added as ports are needed.
+// The records of a domain's ports: the first in the domain's room, and as more are needed, in frames that are added.
 import Frames
 import Machine
 import XenABI
@@ -10,16 +10,17 @@ public struct PortTable: ~Copyable {
   /// Records in a frame.
   static let perFrame = 512
 
-  /// A frame of frame numbers (plus one, so that zero means none).
-  let directory: MachineFrame
-  /// How many ports have records: a multiple of `perFrame`.
+  /// The domain's room: its own part has the numbers (plus one, so that zero means none) of the frames with records. At first
+  /// that is the room itself, of which only the first `DomainRoom.firstPorts` words are records.
+  let room: MachineFrame
+  /// How many ports have records: `DomainRoom.firstPorts`, then a multiple of `perFrame`.
   public private(set) var count: Int
 
-  /// A table of free ports in cleared frames of the hypervisor's: `first` has the first records.
-  init(directory: MachineFrame, first: MachineFrame) {
-    self.directory = directory
-    PhysicalWindow.store(directory, word: 0, first.number &+ 1)
-    count = PortTable.perFrame
+  /// A table of free ports in the domain's room, a cleared frame of the hypervisor's.
+  init(room: MachineFrame) {
+    self.room = room
+    count = DomainRoom.firstPorts
+    setFrame(0, room)
   }
 
   /// The record of a port; that of a free one where there is none.
@@ -38,23 +39,37 @@ public struct PortTable: ~Copyable {
   }
 
   @inline(__always)
-  private func frame(_ page: Int) -> MachineFrame { MachineFrame(PhysicalWindow.load(directory, word: page) &- 1) }
+  private func frame(_ page: Int) -> MachineFrame {
+    MachineFrame(UInt64(PhysicalWindow.load32(room, word: DomainRoom.portFrames &+ page & 255)) &- 1)
+  }
 
-  /// Makes room for more. `noMemory` without a frame; `noSpace` when every port of the ABI has a record.
-  mutating func grow() throws(XenError) {
+  private func setFrame(_ page: Int, _ frame: MachineFrame) {
+    PhysicalWindow.store32(
+      room, word: DomainRoom.portFrames &+ page & 255, UInt32(truncatingIfNeeded: frame.number &+ 1))
+  }
+
+  /// Makes room for more; gives how many. `noMemory` without a frame; `noSpace` when every port of the ABI has a record.
+  mutating func grow() throws(XenError) -> Int {
     guard count < Int(EventChannels.fifoPorts) else { throw .noSpace }
     // A cleared frame is one of free records.
     guard let frame = ledger[].allocateOwn() else { throw .noMemory }
-    PhysicalWindow.store(directory, word: count &>> 9, frame.number &+ 1)
-    count &+= PortTable.perFrame
+    // The first records move out of the room. Who has found the old frame without the lock reads there what was true when it
+    // looked: those words stay as they are from now on.
+    if count < PortTable.perFrame {
+      for word in 0..<count { PhysicalWindow.store(frame, word: word, PhysicalWindow.load(room, word: word)) }
+    }
+    let before = count
+    setFrame(before &>> 9, frame)
+    count = (before & ~(PortTable.perFrame &- 1)) &+ PortTable.perFrame
+    return count &- before
   }
 
-  /// Gives all memory back. The table is empty for good then.
+  /// Gives all frames but the room back. The table is empty for good then.
   mutating func destroy() {
-    while count > 0 {
+    while count >= PortTable.perFrame {
       count &-= PortTable.perFrame
       ledger[].freeOwn(frame(count &>> 9))
     }
-    ledger[].freeOwn(directory)
+    count = 0
   }
 }

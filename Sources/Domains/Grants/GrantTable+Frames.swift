@@ -6,7 +6,7 @@ import Machine
 import XenABI
 
 extension GrantTable {
-  // Entries of version 1 in a frame. The active entries are made for as many, so that a change of version needs none.
+  // Entries of version 1 in a frame.
   static var entriesPerFrame: Int { 512 }
   // Status words in a frame.
   static var statusesPerFrame: Int { 2048 }
@@ -16,31 +16,41 @@ extension GrantTable {
 
   /// The shared frame that holds the table's `index`th run of entries. The index must be below `frameCount`.
   @inline(__always)
-  func sharedFrame(_ index: Int) -> MachineFrame { MachineFrame(PhysicalWindow.load(storage, word: index)) }
+  func sharedFrame(_ index: Int) -> MachineFrame {
+    MachineFrame(UInt64(PhysicalWindow.load32(room, word: DomainRoom.sharedFrames &+ index & 255)))
+  }
 
   /// A status frame. The index must be below `statusFrameCount`.
   @inline(__always)
-  func statusFrame(_ index: Int) -> MachineFrame { MachineFrame(PhysicalWindow.load(storage + 1, word: index)) }
+  func statusFrame(_ index: Int) -> MachineFrame {
+    MachineFrame(UInt64(PhysicalWindow.load32(room, word: DomainRoom.statusFrames &+ index & 31)))
+  }
 
   /// Makes the table at least `count` frames long, and in version 2 the status frames with it. False beyond the limit or
   /// without memory; what has been added until then stays.
   public mutating func grow(to count: Int) -> Bool {
     guard !isDying, count >= 0, count <= limits.frames else { return false }
     while frameCount < count {
-      while active.count < (frameCount &+ 1) &* GrantTable.entriesPerFrame {
-        guard let frame = ledger[].allocateOwn() else { return false }
-        guard active.grow(by: frame, initial: .unused) else {
-          ledger[].freeOwn(frame)
-          return false
-        }
+      // Active entries for all that the guest can grant in either version, so that no use of a grant has to wait for memory;
+      // only those of the first frame, which each domain has and few use, come with the first use.
+      if frameCount > 0 {
+        guard makeActive(atLeast: (frameCount &+ 1) &* GrantTable.entriesPerFrame) else { return false }
       }
       if version == 2 {
         guard growStatus(to: GrantTable.statusFrames(for: frameCount &+ 1)) else { return false }
       }
       guard let frame = ledger[].allocateShared(with: owner) else { return false }
-      PhysicalWindow.store(storage, word: frameCount, frame.number)
+      PhysicalWindow.store32(
+        room, word: DomainRoom.sharedFrames &+ frameCount, UInt32(truncatingIfNeeded: frame.number))
       frameCount &+= 1
     }
+    return true
+  }
+
+  /// Makes at least `count` active entries. False without memory.
+  @inline(never)
+  mutating func makeActive(atLeast count: Int) -> Bool {
+    while active.count < count { guard active.addFrame(initial: .unused) else { return false } }
     return true
   }
 
@@ -48,7 +58,8 @@ extension GrantTable {
   mutating func growStatus(to count: Int) -> Bool {
     while statusFrameCount < count {
       guard let frame = ledger[].allocateShared(with: owner) else { return false }
-      PhysicalWindow.store(storage + 1, word: statusFrameCount, frame.number)
+      PhysicalWindow.store32(
+        room, word: DomainRoom.statusFrames &+ statusFrameCount, UInt32(truncatingIfNeeded: frame.number))
       statusFrameCount &+= 1
     }
     return true
@@ -88,17 +99,27 @@ extension GrantTable {
 
   /// Gives back some of the hypervisor's own frames, of which nothing may be in use. Gives whether that were all.
   mutating func freeStorage(atMost limit: Int) -> Bool {
-    guard !isGone else { return true }
     var left = limit
     while left > 0 {
       left &-= 1
-      guard let frame = active.shrink() ?? maptrack.shrink() else {
-        isGone = true
-        ledger[].freeOwn(storage, order: 2)
-        return true
-      }
+      guard let frame = active.shrink() ?? maptrack.shrink() else { return true }
       ledger[].freeOwn(frame)
     }
+    return false
+  }
+}
+
+extension PagedTable {
+  /// Adds a frame of the hypervisor's with elements that are all `initial`, and if needed one for the directory. False when the
+  /// table is as large as it can be, or without memory.
+  mutating func addFrame(initial: Element) -> Bool {
+    if needsDirectory {
+      guard let directory = ledger[].allocateOwn() else { return false }
+      moveDirectory(to: directory)
+    }
+    guard let frame = ledger[].allocateOwn() else { return false }
+    if grow(by: frame, initial: initial) { return true }
+    ledger[].freeOwn(frame)
     return false
   }
 }

@@ -25,6 +25,9 @@ extension GrantTable {
       let wanted = entry.pins.hasWrite ? GrantEntryFlag.reading | GrantEntryFlag.writing : GrantEntryFlag.reading
       if index < entryCount && marks(index) != wanted { return "G3: marks do not tell the use" }
     }
+    for index in min(active.count, entryCount)..<entryCount where marks(index) != 0 {
+      return "G3: marks on an entry that has never been in use"
+    }
     if used != entriesInUse { return "count of grants in use" }
     return maptrack.brokenRule()
   }

@@ -37,7 +37,7 @@ extension GrantTable {
   ///   - grantee: Who uses it.
   ///   - mapping: Whether it is to be mapped, which only grants of whole frames can be; otherwise it is a copy.
   /// - Throws: `badDomain` if the granter is being destroyed; `badReference` for a number outside the table or a kind of
-  ///   grant that cannot be mapped; `noSpace` when it is in use too often; `generalError` if the entry does not allow the use
+  ///   grant that cannot be mapped; `noSpace` when it is in use too often or without memory; `generalError` if the entry does not allow the use
   ///   or the granter may not grant the frame for it.
   @inline(__always)
   public mutating func pin(
@@ -46,6 +46,7 @@ extension GrantTable {
     if isDying { throw .badDomain }
     guard contains(reference) else { throw .badReference }
     let index = Int(reference.raw)
+    if index >= active.count && !makeActive(atLeast: index &+ 1) { throw .noSpace }
     let entry = active[index]
     guard entry.pins.isEmpty else { return try pinAgain(index, entry, grantee, pins, mapping) }
 

@@ -61,7 +61,7 @@ extension GrantTable {
   /// - Throws: `badReference` for a number outside the table; `tryAgain` while one of them is in use.
   public func swap(_ a: GrantReference, _ b: GrantReference) throws(GrantStatus) {
     guard contains(a), contains(b) else { throw .badReference }
-    guard active[Int(a.raw)].pins.isEmpty, active[Int(b.raw)].pins.isEmpty else { throw .tryAgain }
+    guard !isInUse(a), !isInUse(b) else { throw .tryAgain }
     if a == b { return }
     let words = version
     for word in 0..<words {
@@ -71,6 +71,12 @@ extension GrantTable {
       PhysicalWindow.store(frameA, word: wordA, PhysicalWindow.load(frameB, word: wordB))
       PhysicalWindow.store(frameB, word: wordB, kept)
     }
+  }
+
+  // Whether a grant of the table's has pins. Those beyond the active entries have never had any.
+  func isInUse(_ reference: GrantReference) -> Bool {
+    let index = Int(reference.raw)
+    return index < active.count && !active[index].pins.isEmpty
   }
 
   // Where word `word` of an entry of `words` 8-byte words stands.

@@ -69,28 +69,26 @@ public struct GrantTable: ~Copyable {
   public internal(set) var isDying = false
 
   var active: PagedTable<ActiveEntry>
-  // Four frames: the numbers of the shared frames, those of the status frames, and two directories.
-  let storage: MachineFrame
-  // Whether `tearDown` has given the storage back.
-  var isGone = false
+  // The domain's room (DomainRoom.swift): the numbers of the shared frames, those of the status frames, and the beginnings of
+  // two directories.
+  let room: MachineFrame
   // How far `releaseMappings` has come.
   var releaseCursor = 0
 
-  /// A table with one frame of entries of version 1. Nil without memory.
-  public static func make(owner: DomainID, limits: GrantLimits = GrantLimits()) -> GrantTable? {
-    guard let storage = ledger[].allocateOwn(order: 2) else { return nil }
-    var table = GrantTable(owner: owner, limits: limits, storage: storage)
+  /// A table with one frame of entries of version 1, in the domain's room, a cleared frame of the hypervisor's that stays as
+  /// long as the domain's record. Nil without memory.
+  public static func make(owner: DomainID, limits: GrantLimits = GrantLimits(), room: MachineFrame) -> GrantTable? {
+    var table = GrantTable(owner: owner, limits: limits, room: room)
     if table.grow(to: 1) { return table }
-    _ = table.freeStorage(atMost: Int.max)
     return nil
   }
 
-  private init(owner: DomainID, limits: GrantLimits, storage: MachineFrame) {
+  private init(owner: DomainID, limits: GrantLimits, room: MachineFrame) {
     self.owner = owner
     self.limits = limits
-    self.storage = storage
-    active = PagedTable(directory: storage + 2)
-    maptrack = Maptrack(directory: storage + 3, limit: limits.mappings)
+    self.room = room
+    active = PagedTable(directory: room, word: DomainRoom.activeGrants, places: DomainRoom.directoryPlaces)
+    maptrack = Maptrack(room: room, limit: limits.mappings)
   }
 
   /// Takes a handle for a mapping that the domain is about to make of another's grant. Nil if it has as many as it may, there

@@ -44,8 +44,8 @@ public struct Maptrack: ~Copyable {
 
   static var end: UInt32 { UInt32.max }
 
-  init(directory: MachineFrame, limit: Int) {
-    entries = PagedTable(directory: directory)
+  init(room: MachineFrame, limit: Int) {
+    entries = PagedTable(directory: room, word: DomainRoom.mappings, places: DomainRoom.directoryPlaces)
     self.limit = min(limit, PagedTable<MaptrackEntry>.limit)
   }
 
@@ -65,11 +65,7 @@ public struct Maptrack: ~Copyable {
 
   mutating func grow() -> Bool {
     let first = entries.count
-    guard first < limit, let frame = ledger[].allocateOwn() else { return false }
-    guard entries.grow(by: frame, initial: MaptrackEntry(raw: UInt64(Maptrack.end))) else {
-      ledger[].freeOwn(frame)
-      return false
-    }
+    guard first < limit, entries.addFrame(initial: MaptrackEntry(raw: UInt64(Maptrack.end))) else { return false }
     let last = min(entries.count, limit) &- 1
     var handle = last
     while handle >= first {

@@ -6,11 +6,47 @@ import XenABI
 
 /// What is kept of a domain's memory besides the ledger's counts, under its lock of rank `domainFrames`.
 public struct DomainMemory: ~Copyable {
-  /// The memory map that its builder has set; empty if none has (XENMEM_set_memory_map).
-  public var map = E820Map()
+  // A frame with the memory map that its builder has set; nil if none has, as PV guests mostly make do without. Word 0 is how
+  // many ranges it has; each takes three words.
+  private var mapFrame: MachineFrame?
 
   /// No map yet.
   public init() {}
+
+  /// The memory map that its builder has set; empty if none has (XENMEM_set_memory_map).
+  public var map: E820Map {
+    var map = E820Map()
+    guard let mapFrame else { return map }
+    for index in 0..<Int(min(PhysicalWindow.load(mapFrame, word: 0), UInt64(E820Map.capacity))) {
+      let word = 1 &+ index &* 3
+      _ = map.append(
+        E820Entry(
+          start: PhysicalWindow.load(mapFrame, word: word), size: PhysicalWindow.load(mapFrame, word: word &+ 1),
+          kind: UInt32(truncatingIfNeeded: PhysicalWindow.load(mapFrame, word: word &+ 2))))
+    }
+    return map
+  }
+
+  /// Sets the memory map. False without memory.
+  public mutating func setMap(_ map: E820Map) -> Bool {
+    if mapFrame == nil { mapFrame = ledger[].allocateOwn() }
+    guard let mapFrame else { return false }
+    for index in 0..<map.count {
+      let entry = map[index]
+      let word = 1 &+ index &* 3
+      PhysicalWindow.store(mapFrame, word: word, entry.start)
+      PhysicalWindow.store(mapFrame, word: word &+ 1, entry.size)
+      PhysicalWindow.store(mapFrame, word: word &+ 2, UInt64(entry.kind))
+    }
+    PhysicalWindow.store(mapFrame, word: 0, UInt64(map.count))
+    return true
+  }
+
+  /// Gives the map's memory back.
+  mutating func freeMap() {
+    if let mapFrame { ledger[].freeOwn(mapFrame) }
+    mapFrame = nil
+  }
 }
 
 extension Ref where T == Domain {

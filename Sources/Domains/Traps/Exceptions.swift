@@ -38,15 +38,6 @@ public enum ExceptionVector {
 }
 
 extension Ref where T == VCPU {
-  /// The trap table's entry for a vector: address, selector and flags word.
-  @inline(__always)
-  func trapEntry(_ vector: UInt8) -> (address: UInt64, info: UInt64) {
-    (
-      PhysicalWindow.load(self[].trapTable, word: Int(vector) &<< 1),
-      PhysicalWindow.load(self[].trapTable, word: Int(vector) &<< 1 | 1)
-    )
-  }
-
   /// Hands an exception to the guest kernel. A guest without a handler for it is at its end.
   @inline(__always)
   public func inject(_ vector: UInt8, errorCode: UInt32, _ frame: Ref<TrapFrame>) {

@@ -22,7 +22,7 @@ public enum ExtendedStateImage {
       let part = Processor.host(0xd, component)
       area = max(area, UInt64(part.eax) &+ UInt64(part.ebx))
     }
-    // The frame that the area is in: no processor's is larger.
+    // A frame: no processor's is larger.
     return head &+ min(area, 4096)
   }
 
@@ -45,7 +45,7 @@ public enum ExtendedStateImage {
       try GuestMemory.write(address + 8, states)
     } catch { throw .fault }
     let written = GuestMemory.write(
-      address + head, frame: vcpu[].extendedState.frame, offset: 0, count: count)
+      address + head, frame: vcpu[].extendedState.frame, offset: vcpu[].extendedState.offset, count: count)
     guard written == count else { throw .fault }
   }
 
@@ -70,17 +70,18 @@ public enum ExtendedStateImage {
     else { throw .invalid }
     for index in 1..<8 where header[index] != 0 { throw .invalid }
 
-    let frame = vcpu[].extendedState.frame
+    let area = vcpu[].extendedState
     let count = Int(wanted &- head)
+    // No state that the domain may have is larger than the area made for this machine's.
+    guard count <= area.bytes else { throw .invalid }
     // What the image does not reach is not from before.
-    PhysicalWindow.clear(frame)
-    guard GuestMemory.read(address + head, frame: frame, offset: 0, count: count) == count else {
-      _ = ExtendedStateArea(frame: frame)
+    area.reset()
+    guard GuestMemory.read(address + head, frame: area.frame, offset: area.offset, count: count) == count else {
+      area.reset()
       throw .fault
     }
     // The caller may have changed its memory meanwhile: what has been checked counts.
-    for index in 0..<8 { PhysicalWindow.store(frame, word: 64 &+ index, header[index]) }
-    PhysicalWindow.store32(frame, word: 6, control)
+    area.set(header: header, control: control)
     vcpu[].xcr0 = xcr0
   }
 }

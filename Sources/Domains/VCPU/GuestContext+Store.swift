@@ -12,9 +12,8 @@ extension GuestContext {
     func put(_ offset: Int, _ value: UInt64) throws(XenError) {
       do { try GuestMemory.write(address + UInt64(offset), value) } catch { throw .fault }
     }
-    guard GuestMemory.write(address, frame: vcpu[].extendedState.frame, offset: 0, count: 512) == 512 else {
-      throw .fault
-    }
+    let area = vcpu[].extendedState
+    guard GuestMemory.write(address, frame: area.frame, offset: area.offset, count: 512) == 512 else { throw .fault }
     try put(VCPUContextLayout.flags, flags(vcpu))
     let registers = general(vcpu)
     do { try GuestMemory.write(address + UInt64(VCPUContextLayout.userRegisters), registers) } catch { throw .fault }

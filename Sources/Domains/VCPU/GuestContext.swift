@@ -121,8 +121,9 @@ public enum GuestContext {
     vcpu[].userTable = userTable
     vcpu[].cr4 = Ref<VCPU>.initialCR4
     if flags & 1 != 0 {
-      _ = GuestMemory.read(address, frame: vcpu[].extendedState.frame, offset: 0, count: 512)
-      vcpu[].extendedState.adoptLegacyImage()
+      let area = vcpu[].extendedState
+      _ = GuestMemory.read(address, frame: area.frame, offset: area.offset, count: 512)
+      area.adoptLegacyImage()
     }
     vcpu[].info.isMasked = true
     vcpu[].isInitialised = true
@@ -139,7 +140,7 @@ public enum GuestContext {
         throw .fault
       }
       guard LinearAddress(words[1]).isCanonical else { throw .invalid }
-      vcpu.setTrap(vector: UInt8(vector), word: words[0], address: words[1])
+      try vcpu.setTrap(vector: UInt8(vector), word: words[0], address: words[1])
     }
   }
 }

@@ -31,15 +31,6 @@ extension Ref where T == VCPU {
 }
 
 extension Ref where T == VCPU {
-  /// Sets a trap handler. `word` is the first word of struct trap_info: vector, flags, selector.
-  public func setTrap(vector: UInt8, word: UInt64, address: UInt64) {
-    // Flags in the low byte, the selector above: vector is in bits 7-0, flags 15-8, selector 31-16.
-    PhysicalWindow.store(self[].trapTable, word: Int(vector) &<< 1 | 1, word &>> 8 & 0xff | word & 0xffff_0000)
-    PhysicalWindow.store(self[].trapTable, word: Int(vector) &<< 1, address)
-  }
-}
-
-extension Ref where T == VCPU {
   /// The frame of one page of the vCPU's GDT; `invalid` if there is none.
   func gdtFrame(_ page: Int) -> MachineFrame {
     // By reference: a plain read of one element makes the compiler copy the whole array.

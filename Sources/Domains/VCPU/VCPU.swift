@@ -17,8 +17,11 @@ public struct VCPU: ~Copyable {
   public let domain: Ref<Domain>
   /// Where its FPU and vector registers are while it does not run.
   public let extendedState: ExtendedStateArea
-  /// A frame of trap handlers: 256 pairs of words, address, then selector in bits 31-16 and flags in bits 7-0.
-  public let trapTable: MachineFrame
+  /// The frame that the record is in; behind the record it has trap handlers, and the extended state if there is room
+  /// (`VCPURoom`).
+  let room: MachineFrame
+  /// The number of a frame of trap handlers for the vectors that few guests use, plus one; zero before the first. Set once.
+  var rareTraps = AtomicWord(0)
   /// The frame of the hypervisor's own that its `vcpu_info` is in until the guest names one; only for vCPUs beyond those of
   /// the shared page.
   var hiddenInfo: MachineFrame? = nil
@@ -127,13 +130,15 @@ public struct VCPU: ~Copyable {
   public var timers = Lock<VCPUTimers>(.vcpuTimers, VCPUTimers())
   /// Its place in the timer queue that it is in; -1 if in none. Under that queue's lock (see Time/VCPUTimers.swift).
   public var timerPlace = -1
+  /// The ports of the virtual interrupts that it has for itself. Under its domain's lock of rank `events`.
+  var interruptPorts = VirtualInterruptPorts()
   /// What to wait for while polling (`SCHEDOP_poll`): whether it polls.
   public var isPolling = AtomicWord(0)
 
   /// A vCPU that is down.
   public init(
     id: VCPUID, domain: Ref<Domain>, index: EntityIndex, info: VCPUInfoPlace, extendedState: ExtendedStateArea,
-    trapTable: MachineFrame, now: UInt64
+    room: MachineFrame, now: UInt64
   ) {
     self.index = index
     entity = BVTEntity(now: now)
@@ -141,7 +146,7 @@ public struct VCPU: ~Copyable {
     self.domain = domain
     self.info = info
     self.extendedState = extendedState
-    self.trapTable = trapTable
+    self.room = room
   }
 }
 

@@ -8,11 +8,10 @@ import XenABI
 extension Hypercall {
   /// `set_trap_table`: a list of struct trap_info that ends with a zero address; without a list the table is cleared.
   ///
-  /// - Throws: `fault`; `invalid` for a handler's address that no CPU can go to.
+  /// - Throws: `fault`; `invalid` for a handler's address that no CPU can go to; `noMemory` for a vector that few guests use.
   mutating func setTrapTable() throws(XenError) -> HypercallOutcome {
-    let table = vcpu[].trapTable
     guard arguments[0] != 0 else {
-      PhysicalWindow.clear(table)
+      vcpu.clearTraps()
       return .success
     }
     var entry = address(0)
@@ -22,7 +21,7 @@ extension Hypercall {
       words = try GuestMemory.fetch(entry, initial: words)
       if words[1] == 0 { return .success }
       guard LinearAddress(words[1]).isCanonical else { throw .invalid }
-      vcpu.setTrap(vector: UInt8(truncatingIfNeeded: words[0]), word: words[0], address: words[1])
+      try vcpu.setTrap(vector: UInt8(truncatingIfNeeded: words[0]), word: words[0], address: words[1])
       entry = entry + 16
       if budget.isExhausted() {
         arguments[0] = entry.raw

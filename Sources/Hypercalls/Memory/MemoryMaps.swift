@@ -43,7 +43,7 @@ func machineMemoryMap(_ call: Hypercall, _ at: LinearAddress) throws(XenError) {
 /// XENMEM_set_memory_map: the map that a domain is to see.
 ///
 /// - Throws: `fault`; `notPermitted` for another domain by one without privilege; `noSuchDomain`; `tooBig` for more entries
-///   than a map has.
+///   than a map has; `noMemory`.
 func setMemoryMap(_ call: Hypercall, _ at: LinearAddress) throws(XenError) {
   let request = try GuestMemory.fetch(at, initial: martlet_foreign_memory_map())
   guard request.map.nr_entries <= UInt32(E820Map.capacity) else { throw .tooBig }
@@ -56,7 +56,7 @@ func setMemoryMap(_ call: Hypercall, _ at: LinearAddress) throws(XenError) {
         start: try GuestMemory.fetch(from, initial: 0), size: try GuestMemory.fetch(from + 8, initial: 0),
         kind: try GuestMemory.fetch(from + 16, initial: 0)))
   }
-  domain[].memory.withLock { $0.map = map }
+  guard domain[].memory.withLock({ $0.setMap(map) }) else { throw .noMemory }
 }
 
 /// XENMEM_reserved_device_memory_map: there are no such ranges, as no IOMMU is driven.

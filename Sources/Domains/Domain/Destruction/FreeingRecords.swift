@@ -28,6 +28,8 @@ extension Ref where T == Domain {
     }
     let id = self[].id
     MachineInterrupts.forget(self)
+    self[].memory.withLock { $0.freeMap() }
+    ledger[].freeOwn(self[].room)
     ledger[].endSharing(self[].sharedInfo)
     ledger[].accounts.reset(id)
     RecordPool.free(self)
@@ -60,8 +62,9 @@ extension Ref where T == VCPU {
   /// Gives back what goes with the vCPU's record, and the record.
   func freeRecord() {
     assert(!self[].entity.isAdmitted && self[].timerPlace < 0, "R1: a vCPU that is queued is freed")
-    ledger[].freeOwn(self[].extendedState.frame)
-    ledger[].freeOwn(self[].trapTable)
+    if self[].extendedState.frame != self[].room { ledger[].freeOwn(self[].extendedState.frame) }
+    if let frame = rareTrapFrame { ledger[].freeOwn(frame) }
+    self[].rareTraps.store(0)
     if let frame = self[].hiddenInfo { ledger[].freeOwn(frame) }
     self[].hiddenInfo = nil
     RecordPool.free(self)

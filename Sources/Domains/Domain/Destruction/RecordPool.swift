@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records of domains and vCPUs that are free: memory that has held one holds one again, never anything else (see `Ref`).
 //
-// Frames that are no records, but hold plain words (tables of ports and grants, trap tables, register images), go back to the
+// Frames that are no records, but hold plain words (tables of ports and grants, large register images), go back to the
 // allocator.
 import Frames
 import Machine
@@ -60,8 +60,9 @@ extension RecordPool {
     }
   }
 
-  /// A record for a new vCPU, with a handle of its own for the scheduler: `make` gets the handle. Nil without memory.
-  static func makeVCPU(_ make: (EntityIndex) -> VCPU) -> Ref<VCPU>? {
+  /// A record for a new vCPU, with a handle of its own for the scheduler: `make` gets the handle, and the frame that the record
+  /// is in, of which what stands behind the record (`Ref.tail`) is from before. Nil without memory.
+  static func makeVCPU(_ make: (EntityIndex, MachineFrame) -> VCPU) -> Ref<VCPU>? {
     precondition(Ref<VCPU>.framesNeeded == 1)
     let free: Ref<VCPU>? = shared[].withLock { pool in
       guard let record = pool.vcpus else { return nil }
@@ -71,7 +72,7 @@ extension RecordPool {
     }
     if let free {
       // The handle goes with the record: the registry's entry stays as it is.
-      free[] = make(free[].index)
+      free[] = make(free[].index, free[].room)
       return free
     }
     guard let place = ledger[].allocateOwn() else { return nil }
@@ -79,7 +80,7 @@ extension RecordPool {
       ledger[].freeOwn(place)
       return nil
     }
-    let vcpu = Ref<VCPU>.create(in: place, make(handle))
+    let vcpu = Ref<VCPU>.create(in: place, make(handle, place))
     Ref<Hypervisor>.shared[].vcpus.set(handle, vcpu)
     return vcpu
   }
