@@ -25,7 +25,7 @@ public struct XLFlow: Sendable {
   /// Whether only `--long` runs it.
   public var isLong = false
   /// Seconds of wall time on an idle machine with two flows at a time.
-  public var timeout = 300
+  public var timeout = 900
 
   public init(_ name: String, script: String? = nil, change: (inout XLFlow) -> Void = { _ in }) {
     self.name = name

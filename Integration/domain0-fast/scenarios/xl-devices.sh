@@ -117,7 +117,7 @@ until_true 20 eval '[ -z "$(losetup -a)" ]' || bad "a loop device is left: $(los
 until_true 20 eval '! ls /sys/class/net | grep -q "^vif"' || bad "an interface is left: $(ls /sys/class/net)"
 
 step boot-from-volume
-linux_guest gamma 53 'disk = [ "phy:/dev/mapper/root,xvda,w" ]' 'vif = []' 'extra = "console=hvc0 root=/dev/xvda"'
+linux_guest gamma 53 'disk = [ "phy:/dev/mapper/root,xvda,w" ]' 'vif = []' 'extra = "console=hvc0 root=/dev/xvda rw"'
 create gamma
 until_true 90 is_gone gamma || bad "gamma is $(state gamma)"
 grep -q 'this system is on /dev/xvda' "$(log_of gamma)" || bad "its console: $(tail -n 3 "$(log_of gamma)")"

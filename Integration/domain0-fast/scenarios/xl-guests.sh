@@ -80,7 +80,7 @@ step zstd-kernel
 answers zstandard 120
 
 step kernel-from-own-disk
-says grubbed 120 'MARTLET-GUEST grubbed: up' && says grubbed 20 'BOOT_IMAGE=/boot/vmlinuz'
+says grubbed 120 'MARTLET-GUEST grubbed: up' && says grubbed 20 'martlet.name=grubbed martlet.run=cat'
 
 step destroy
 for name in cloudy zstandard grubbed; do xl destroy "$name" || bad "xl destroy $name"; done

@@ -9,7 +9,7 @@ import XenABI
 enum WritablePageTables {
   /// If the fault at `address` is a kernel's write to a live page table, does the write. Gives whether the fault is settled.
   ///
-  /// Tables of all levels: writes to the higher ones are rare, but a kernel that makes them (GNU Mach) cannot do without.
+  /// Level-2 tables too: GNU Mach writes those. No kernel is known that writes higher ones, and those stay faults.
   static func emulate(_ vcpu: Ref<VCPU>, _ address: UInt64, _ frame: Ref<TrapFrame>) -> Bool {
     let domain = vcpu[].domain
     guard let place = GuestTables.level1Entry(vcpu, LinearAddress(address)),
@@ -17,7 +17,7 @@ enum WritablePageTables {
     else { return false }
     let table = MachineFrame(physical: place.value & PTE.frameMask)
     let word = ledger[].type(table)
-    guard word.type.level != nil, word.isValidated, word.count > 0, ledger[].owner(table) == domain[].id else {
+    guard word.type == .level1 || word.type == .level2, word.isValidated, word.count > 0, ledger[].owner(table) == domain[].id else {
       return false
     }
     if let done = exchange(domain, table, address, frame) { return done }
