@@ -23,6 +23,7 @@ import XenABI
 
   static func say(_ text: String) {
     let bytes = Array(text.utf8)
+    Ref<Console>.shared[].keepsDomain0 = true
     Ref<Console>.shared.write(raw: bytes.span)
   }
 
