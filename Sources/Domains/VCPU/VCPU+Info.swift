@@ -18,3 +18,14 @@ extension Ref where T == VCPU {
     kick()
   }
 }
+
+extension Ref where T == VCPU {
+  /// Runs `body` as the only one that sets this vCPU up. Others do not wait with interrupts off: they come again.
+  ///
+  /// - Throws: `restart` while another is at it; what `body` throws.
+  public func settingUp<R>(_ body: () throws(XenError) -> R) throws(XenError) -> R {
+    guard self[].settingUp.compareExchange(expected: 0, desired: 1) == 0 else { throw .restart }
+    defer { self[].settingUp.store(0) }
+    return try body()
+  }
+}

@@ -83,19 +83,24 @@ extension Hypercall {
     let frame = MachineFrame(words[0])
     let offset = UInt32(truncatingIfNeeded: words[1])
     guard offset <= 4096 &- 64, offset & 7 == 0 else { throw .noSuchDevice }
-    guard !other[].hasOwnInfo else { throw .invalid }
-    // A vCPU other than the caller's must not be running with the old place while it changes.
-    guard other == vcpu || other[].holds.load() & VCPUHold.down != 0 else { throw .invalid }
-    guard ledger[].takeWritable(frame, owner: domain[].id) else { throw .invalid }
-    other.moveInfo(to: VCPUInfoPlace(frame: frame, offset: Int(offset)))
-    return
+    let (caller, owner) = (vcpu, domain[].id)
+    try other.settingUp { () throws(XenError) in
+      guard !other[].hasOwnInfo else { throw .invalid }
+      // A vCPU other than the caller's must not be running with the old place while it changes.
+      guard other == caller || other[].holds.load() & VCPUHold.down != 0 else { throw .invalid }
+      guard ledger[].takeWritable(frame, owner: owner) else { throw .invalid }
+      other.moveInfo(to: VCPUInfoPlace(frame: frame, offset: Int(offset)))
+    }
   }
 
   /// VCPUOP_initialise: gives a vCPU that is down its first state (struct vcpu_guest_context).
   private mutating func initialise(_ other: Ref<VCPU>) throws(XenError) -> HypercallOutcome {
     guard other[].holds.load() & VCPUHold.down != 0 else { throw .exists }
-    guard !other[].isInitialised else { throw .exists }
-    try GuestContext.load(other, from: address(2))
+    let source = address(2)
+    try other.settingUp { () throws(XenError) in
+      guard !other[].isInitialised else { throw .exists }
+      try GuestContext.load(other, from: source)
+    }
     return .success
   }
 }

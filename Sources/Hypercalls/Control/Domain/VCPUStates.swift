@@ -19,10 +19,12 @@ func setVCPUContext(_ call: inout Hypercall, _ request: DomainRequest) throws(Xe
   guard domain != call.domain else { throw .invalid }
   let vcpu = try request.vcpu(wanted.vcpu)
   guard domain[].pauseCount.load() > 0 else { throw .busy }
-  guard !vcpu[].isInitialised else { throw .notSupported }
   guard !domain[].life.withLock({ $0.isDying }) else { throw .noSuchDomain }
   let source = LinearAddress(wanted.ctxt)
-  try GuestContext.load(vcpu, from: source)
+  try vcpu.settingUp { () throws(XenError) in
+    guard !vcpu[].isInitialised else { throw .notSupported }
+    try GuestContext.load(vcpu, from: source)
+  }
   if vcpu[].id.raw == 0 {
     let assists = try GuestMemory.fetch(source + UInt64(VCPUContextLayout.assists), initial: UInt64(0))
     domain[].assists.store(assists & VMAssist.known)
