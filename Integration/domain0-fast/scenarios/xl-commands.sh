@@ -39,6 +39,10 @@ step console
   timeout 20 /usr/lib/xen-4.17/bin/xenconsole "$(xl domid alpha)" --num 0 --type pv --interactive >/tmp/console
 grep -q '^sum-42' /tmp/console || bad "the console showed: $(tail -n 3 /tmp/console)"
 grep -q 'MARTLET-GUEST alpha: up' "$(log_of alpha)" || bad "xenconsoled has not logged the guest's first words"
+# The hypervisor tells guests the time of day: what alpha thought it was when it came up, against what it is now.
+clock=$(sed -n 's/.*MARTLET-GUEST alpha: up.* clock \([0-9]*\).*/\1/p' "$(log_of alpha)" | head -n 1)
+apart=$(($(date +%s) - ${clock:-0}))
+[ "${apart#-}" -lt 600 ] || bad "alpha's clock is $apart s behind Domain 0's"
 
 step ping
 ping -c 3 -W 2 alpha || bad "alpha does not answer Domain 0"

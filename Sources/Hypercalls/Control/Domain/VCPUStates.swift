@@ -28,6 +28,8 @@ func setVCPUContext(_ call: inout Hypercall, _ request: DomainRequest) throws(Xe
   if vcpu[].id.raw == 0 {
     let assists = try GuestMemory.fetch(source + UInt64(VCPUContextLayout.assists), initial: UInt64(0))
     domain[].assists.store(assists & VMAssist.known)
+    // The builder has cleared the shared page, the time of day with it, before it gives the first vCPU its state.
+    WallClock.publish(domain)
   }
   let flags = try GuestMemory.fetch(source + UInt64(VCPUContextLayout.flags), initial: UInt64(0))
   if flags & isOnline != 0, vcpu[].holds.fetchAnd(~VCPUHold.down) & VCPUHold.down != 0 { Scheduler.settle(vcpu) }
