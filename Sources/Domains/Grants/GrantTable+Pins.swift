@@ -37,8 +37,8 @@ extension GrantTable {
   ///   - grantee: Who uses it.
   ///   - mapping: Whether it is to be mapped, which only grants of whole frames can be; otherwise it is a copy.
   /// - Throws: `badDomain` if the granter is being destroyed; `badReference` for a number outside the table or a kind of
-  ///   grant that cannot be mapped; `noSpace` when it is in use too often or without memory; `generalError` if the entry does not allow the use
-  ///   or the granter may not grant the frame for it.
+  ///   grant that cannot be mapped; `noSpace` when it is in use too often or without memory; `generalError` if the entry does
+  ///   not allow the use or the granter may not grant the frame for it.
   @inline(__always)
   public mutating func pin(
     _ reference: GrantReference, for grantee: DomainID, _ pins: GrantPins, mapping: Bool
@@ -46,12 +46,17 @@ extension GrantTable {
     if isDying { throw .badDomain }
     guard contains(reference) else { throw .badReference }
     let index = Int(reference.raw)
-    if index >= active.count && !makeActive(atLeast: index &+ 1) { throw .noSpace }
-    let entry = active[index]
-    guard entry.pins.isEmpty else { return try pinAgain(index, entry, grantee, pins, mapping) }
-
+    if index < active.count {
+      let entry = active[index]
+      guard entry.pins.isEmpty else { return try pinAgain(index, entry, grantee, pins, mapping) }
+    }
     let writing = pins.hasWrite
     let grant = try mark(index, grantee: grantee, writing: writing, mapping: mapping, wasMarked: false)
+    // Only who may use the grant makes the table grow: a stranger's guesses cost the granter nothing.
+    if index >= active.count && !makeActive(atLeast: index &+ 1) {
+      unmark(index, reading: false, writing: false)
+      throw .noSpace
+    }
     if grant.kind != .transitive {
       guard hold(grant.frame, writing) else {
         unmark(index, reading: false, writing: false)
