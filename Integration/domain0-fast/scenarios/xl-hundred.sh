@@ -44,7 +44,7 @@ measured hypervisor-last-15 "$ours_last" ms
 step all-there
 [ "$(xl list | wc -l)" = $((number + 2)) ] || bad "xl list has $(xl list | wc -l) lines"
 linux_up() { [ "$(grep -l 'MARTLET-GUEST many.*: up' /var/log/xen/console/guest-many*.log | wc -l)" = "$1" ]; }
-until_true 200 linux_up $((number / 20)) || bad "Linux guests that run: $(grep -l 'MARTLET-GUEST many.*: up' /var/log/xen/console/guest-many*.log | wc -l)"
+until_true 200 linux_up $((number / 10)) || bad "Linux guests that run: $(grep -l 'MARTLET-GUEST many.*: up' /var/log/xen/console/guest-many*.log | wc -l)"
 
 step unpause-all
 for ((guest = 1; guest <= number; guest += 2)); do xl unpause many$guest || bad "xl unpause many$guest"; done
