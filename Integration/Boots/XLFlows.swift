@@ -65,6 +65,7 @@ public struct XLFlow: Sendable {
     // The same scripts with more of everything.
     XLFlow("xl-stress", script: "xl-devices") {
       $0.isLong = true
+      $0.domain0Memory = nil
       $0.memory = 4096
       $0.disk = 2500
       $0.settings = ["size=1024"]

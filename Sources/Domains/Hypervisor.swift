@@ -18,7 +18,7 @@ public struct Hypervisor: ~Copyable, Anchored {
   /// All domains.
   public var domains: DomainTable
   /// Held while a domain is given vCPUs.
-  public var domainChanges = Lock<UInt16>(.domainChanges, 0)
+  public var domainChanges = Lock<Void>(.domainChanges, ())
   /// The domains that take a virtual interrupt which belongs to the machine, by its number; zero, Domain 0, unless the
   /// toolstack has chosen another (XEN_DOMCTL_set_virq_handler).
   public var virqHandlers = InlineArray<24, UInt16>(repeating: 0)

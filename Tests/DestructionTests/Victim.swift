@@ -33,7 +33,7 @@ final class EndWorld {
     tally = LedgerTally(storage: world.ownFrames(LedgerTally.framesNeeded(for: world.frames)), frames: world.frames)
     // Domain 0's first handle takes a frame, which stays.
     control[].grants.withLock { $0.maptrack.free($0.maptrack.reserve()!) }
-    // So does its 113th port.
+    // So does its 49th port.
     for _ in 0..<130 { _ = try! Events.allocateUnbound(control, remote: DomainID(0)) }
     for port in 1...130 as ClosedRange<UInt32> { try! Events.close(control, port: EventPort(port)) }
     precondition(brokenRule() == nil)

@@ -16,13 +16,13 @@ import XenABI
   static let buffer = SystemMachine.buffer
 
   /// The other domain is paused and may have AVX.
-  static func run(_ body: (SystemMachine) -> Void) {
-    SystemMachine.run { machine in
+  static func run(_ body: (SystemMachine) throws -> Void) rethrows {
+    try SystemMachine.run { machine in
       machine.other[].pauseCount.store(1)
       var traits = CPUIDTraits()
       traits.extendedStateMask = 7
       machine.other[].processor = CPUIDPolicy(traits, host: Processor.host)
-      body(machine)
+      try body(machine)
     }
   }
 
@@ -47,6 +47,24 @@ import XenABI
     machine.put(buffer + 16 + 24, UInt32(0x1f80))
     machine.put(buffer + 16 + 512, UInt64(6))
     for word in 1..<8 as Range<UInt64> { machine.put(buffer + 16 + 512 + word * 8, UInt64(0)) }
+  }
+
+  @Test func `who comes second does not disturb who is first`() throws {
+    try Self.run { machine in
+      let vcpu = machine.other[].vcpu(index: 0)!
+      #expect(Self.ask(machine, XEN_DOMCTL_getvcpuextstate, at: 0) == 0)
+      let told = Self.told(machine)
+      func state() -> Int64 {
+        Self.ask(machine, XEN_DOMCTL_getvcpuextstate, states: told.xfeature_mask, size: told.size)
+      }
+      let seen = try vcpu.inspected { () throws(XenError) in
+        #expect(state() == result(.restart))
+        return vcpu[].holds.load() & VCPUHold.inspected != 0
+      }
+      #expect(seen == true)
+      #expect(vcpu[].holds.load() & VCPUHold.inspected == 0)
+      #expect(state() == 0)
+    }
   }
 
   @Test(.enabled(if: hasAVX)) func `an image goes in and comes out`() {

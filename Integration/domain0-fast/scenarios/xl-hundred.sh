@@ -4,6 +4,8 @@
 . /scenarios/flow-common
 require_hypervisor
 number=$(setting guests 100)
+# Domain 0's own table of ports is as long as it will be.
+use-ports 900 || bad "use-ports"
 small_guest warm-up
 create warm-up -qp && xl destroy warm-up
 until_true 20 is_gone warm-up
@@ -44,7 +46,11 @@ measured hypervisor-last-15 "$ours_last" ms
 step all-there
 [ "$(xl list | wc -l)" = $((number + 2)) ] || bad "xl list has $(xl list | wc -l) lines"
 linux_up() { [ "$(grep -l 'MARTLET-GUEST many.*: up' /var/log/xen/console/guest-many*.log | wc -l)" = "$1" ]; }
-until_true 200 linux_up $((number / 10)) || bad "Linux guests that run: $(grep -l 'MARTLET-GUEST many.*: up' /var/log/xen/console/guest-many*.log | wc -l)"
+until_true 200 linux_up $((number / 10)) || {
+  bad "Linux guests that run: $(grep -l 'MARTLET-GUEST many.*: up' /var/log/xen/console/guest-many*.log | wc -l)"
+  for log in /var/log/xen/console/guest-many*0.log; do echo "$log:"; tail -n 3 "$log"; done
+  xl list | grep '^many[0-9]*0 '
+}
 
 step unpause-all
 for ((guest = 1; guest <= number; guest += 2)); do xl unpause many$guest || bad "xl unpause many$guest"; done

@@ -33,7 +33,6 @@ enum ConsoleSetup {
       Console(port: port, ring: ring, frames: ringFrames, header: header, produced: record?.produced ?? 0))
     console[].threshold = level(options.logLevels.always)
     console[].keepsDomain0 = options.consoleToRing
-    console[].guestThreshold = level(options.guestLogLevels.always)
     console.publish()
     if let record {
       console.showPrevious(record)

@@ -24,8 +24,6 @@ public struct Console: ~Copyable, Anchored {
   public var threshold = LogLevel.warning
   /// Whether what Domain 0 writes to the console is kept in the ring, too (`console_to_ring`).
   public var keepsDomain0 = false
-  /// Guests' messages: the same.
-  public var guestThreshold = LogLevel.warning
   /// The ring of everything shown: frames from `ringFirst` on, a power of two of bytes.
   let ringFirst: MachineFrame
   let ringBytes: Int

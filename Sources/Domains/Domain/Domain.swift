@@ -33,8 +33,6 @@ public struct Domain: ~Copyable {
 
   // ---- Touched by its own vCPUs only; a race between them harms nobody else ----
 
-  /// The line of console text in the making.
-  var consoleLine = ConsoleLine()
   /// Its UUID, for tools.
   public var handle = InlineArray<2, UInt64>(repeating: 0)
   /// Whether it serves the toolstack's store.

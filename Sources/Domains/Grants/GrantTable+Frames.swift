@@ -32,9 +32,9 @@ extension GrantTable {
     guard !isDying, count >= 0, count <= limits.frames else { return false }
     while frameCount < count {
       // Active entries for all that the guest can grant in either version, so that no use of a grant has to wait for memory;
-      // only those of the first frame, which each domain has and few use, come with the first use.
+      // only those of the first frame, which each domain has and few use to the end, come with the first use.
       if frameCount > 0 {
-        guard makeActive(atLeast: (frameCount &+ 1) &* GrantTable.entriesPerFrame) else { return false }
+        guard active.grow(to: (frameCount &+ 1) &* GrantTable.entriesPerFrame) else { return false }
       }
       if version == 2 {
         guard growStatus(to: GrantTable.statusFrames(for: frameCount &+ 1)) else { return false }
@@ -44,13 +44,6 @@ extension GrantTable {
         room, word: DomainRoom.sharedFrames &+ frameCount, UInt32(truncatingIfNeeded: frame.number))
       frameCount &+= 1
     }
-    return true
-  }
-
-  /// Makes at least `count` active entries. False without memory.
-  @inline(never)
-  mutating func makeActive(atLeast count: Int) -> Bool {
-    while active.count < count { guard active.addFrame(initial: .unused) else { return false } }
     return true
   }
 

@@ -53,7 +53,7 @@ extension GrantTable {
     let writing = pins.hasWrite
     let grant = try mark(index, grantee: grantee, writing: writing, mapping: mapping, wasMarked: false)
     // Only who may use the grant makes the table grow: a stranger's guesses cost the granter nothing.
-    if index >= active.count && !makeActive(atLeast: index &+ 1) {
+    if index >= active.count && !active.grow(to: index &+ 1) {
       unmark(index, reading: false, writing: false)
       throw .noSpace
     }

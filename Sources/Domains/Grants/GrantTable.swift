@@ -68,7 +68,7 @@ public struct GrantTable: ~Copyable {
   /// Whether its domain is being destroyed: nobody can begin to use its grants.
   public internal(set) var isDying = false
 
-  var active: PagedTable<ActiveEntry>
+  var active: ActiveGrants
   // The domain's room (DomainRoom.swift): the numbers of the shared frames, those of the status frames, and the beginnings of
   // two directories.
   let room: MachineFrame
@@ -87,7 +87,7 @@ public struct GrantTable: ~Copyable {
     self.owner = owner
     self.limits = limits
     self.room = room
-    active = PagedTable(directory: room, word: DomainRoom.activeGrants, places: DomainRoom.directoryPlaces)
+    active = ActiveGrants(room: room)
     maptrack = Maptrack(room: room, limit: limits.mappings)
   }
 

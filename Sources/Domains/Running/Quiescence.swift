@@ -88,16 +88,21 @@ extension Ref where T == Domain {
 }
 
 extension Ref where T == VCPU {
-  /// Runs `body` while the vCPU is at rest, or gives nil: it could not be stopped in time; try again.
+  /// Runs `body` while the vCPU is at rest and nobody else inspects it or sets it up, or gives nil: it could not be stopped in
+  /// time; try again.
+  ///
+  /// - Throws: `restart` while another is at it; what `body` throws.
   public func inspected<R>(_ body: () throws(XenError) -> R) throws(XenError) -> R? {
-    self[].holds.fetchOr(VCPUHold.inspected)
-    Scheduler.settle(self)
-    defer {
-      self[].holds.fetchAnd(~VCPUHold.inspected)
+    try claimed { () throws(XenError) -> R? in
+      self[].holds.fetchOr(VCPUHold.inspected)
       Scheduler.settle(self)
+      defer {
+        self[].holds.fetchAnd(~VCPUHold.inspected)
+        Scheduler.settle(self)
+      }
+      guard Quiescence.settle(self) else { return nil }
+      return try body()
     }
-    guard Quiescence.settle(self) else { return nil }
-    return try body()
   }
 
   /// What it has spent its time on so far, as the run queue that it belongs to has it.

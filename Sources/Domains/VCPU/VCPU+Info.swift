@@ -20,12 +20,12 @@ extension Ref where T == VCPU {
 }
 
 extension Ref where T == VCPU {
-  /// Runs `body` as the only one that sets this vCPU up. Others do not wait with interrupts off: they come again.
+  /// Runs `body` as the only one that sets this vCPU up or inspects it. Others do not wait with interrupts off: they come again.
   ///
   /// - Throws: `restart` while another is at it; what `body` throws.
-  public func settingUp<R>(_ body: () throws(XenError) -> R) throws(XenError) -> R {
-    guard self[].settingUp.compareExchange(expected: 0, desired: 1) == 0 else { throw .restart }
-    defer { self[].settingUp.store(0) }
+  public func claimed<R>(_ body: () throws(XenError) -> R) throws(XenError) -> R {
+    guard self[].claim.compareExchange(expected: 0, desired: 1) == 0 else { throw .restart }
+    defer { self[].claim.store(0) }
     return try body()
   }
 }

@@ -117,8 +117,9 @@ public struct VCPU: ~Copyable {
   public var info: VCPUInfoPlace
   /// Whether that is a frame that the guest has registered.
   public var hasOwnInfo = false
-  /// Not zero while a CPU gives it its first state or moves its `vcpu_info`: two at once would lose what the first one took.
-  var settingUp = AtomicWord(0)
+  /// Not zero while a CPU gives it its first state, moves its `vcpu_info` (two at once would lose what the first one took) or
+  /// inspects it (the first one to end would let it run under the other's eyes).
+  var claim = AtomicWord(0)
   /// Whether it has been given a state to start with.
   public var isInitialised = false
   /// Where the guest wants its `vcpu_time_info` and runstate, by its own addresses; nil if nowhere.

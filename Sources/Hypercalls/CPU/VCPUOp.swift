@@ -84,7 +84,7 @@ extension Hypercall {
     let offset = UInt32(truncatingIfNeeded: words[1])
     guard offset <= 4096 &- 64, offset & 7 == 0 else { throw .noSuchDevice }
     let (caller, owner) = (vcpu, domain[].id)
-    try other.settingUp { () throws(XenError) in
+    try other.claimed { () throws(XenError) in
       guard !other[].hasOwnInfo else { throw .invalid }
       // A vCPU other than the caller's must not be running with the old place while it changes.
       guard other == caller || other[].holds.load() & VCPUHold.down != 0 else { throw .invalid }
@@ -97,7 +97,7 @@ extension Hypercall {
   private mutating func initialise(_ other: Ref<VCPU>) throws(XenError) -> HypercallOutcome {
     guard other[].holds.load() & VCPUHold.down != 0 else { throw .exists }
     let source = address(2)
-    try other.settingUp { () throws(XenError) in
+    try other.claimed { () throws(XenError) in
       guard !other[].isInitialised else { throw .exists }
       try GuestContext.load(other, from: source)
     }

@@ -28,7 +28,7 @@ extension Hypercall {
       let chunk = min(left, 128)
       var span = buffer.mutableSpan
       guard GuestMemory.read(from, into: &span, count: chunk) == chunk else { throw .fault }
-      GuestConsole.write(domain, buffer.span, count: chunk)
+      Ref<Console>.shared.write(raw: buffer.span.extracting(0..<chunk))
       left &-= chunk
       from = from + UInt64(chunk)
       if left > 0 && budget.isExhausted() {

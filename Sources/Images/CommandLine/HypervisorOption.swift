@@ -56,10 +56,10 @@ public enum HypervisorOption: UInt8 {
   /// False for options that are checked but change nothing.
   public var isEffective: Bool {
     switch self {
-    case .com1, .console, .logLevel, .guestLogLevel, .synchronousConsole, .noReboot, .maximumCPUs, .noSMP, .smap, .smep,
+    case .com1, .console, .logLevel, .synchronousConsole, .noReboot, .maximumCPUs, .noSMP, .smap, .smep,
       .domain0Memory, .domain0Maximum, .scheduler, .consoleToRing:
       true
-    case .reboot, .domain0, .memory, .availableMemory, .consoleSwitch, .clockSource, .com2,
+    case .reboot, .domain0, .guestLogLevel, .memory, .availableMemory, .consoleSwitch, .clockSource, .com2,
       .consoleRingSize, .cpuFrequency, .domain0Pin, .grantTable, .grantFrames,
       .grantMapFrames, .iommu, .pvL1TF, .speculation, .tsc, .microcode, .watchdog, .watchdogTimeout, .xpti:
       false

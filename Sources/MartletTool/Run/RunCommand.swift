@@ -37,7 +37,7 @@ enum RunCommand {
     ])
 
   /// The hypervisor's options for a person at the terminal: the console on the serial port, warnings and worse.
-  static let hypervisorOptions = "com1=115200,8n1 console=com1 loglvl=warning guest_loglvl=warning"
+  static let hypervisorOptions = "com1=115200,8n1 console=com1 loglvl=warning"
 
   /// Each has an address of its own in 192.168.77.0/24, and above 200 are others.
   static let mostGuests = 200

@@ -7,7 +7,7 @@ import Foundation
 
 enum BootRuns {
   /// The console on the serial port; what the hypervisor and Domain 0 say in full, for the log.
-  static let hypervisorOptions = "com1=115200,8n1 console=com1 loglvl=all guest_loglvl=all"
+  static let hypervisorOptions = "com1=115200,8n1 console=com1 loglvl=all"
   static let domain0CommandLine = "console=hvc0 earlyprintk=xen"
 
   static func prepare(_ boots: [BootScenario], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {

@@ -21,7 +21,7 @@ func setVCPUContext(_ call: inout Hypercall, _ request: DomainRequest) throws(Xe
   guard domain[].pauseCount.load() > 0 else { throw .busy }
   guard !domain[].life.withLock({ $0.isDying }) else { throw .noSuchDomain }
   let source = LinearAddress(wanted.ctxt)
-  try vcpu.settingUp { () throws(XenError) in
+  try vcpu.claimed { () throws(XenError) in
     guard !vcpu[].isInitialised else { throw .notSupported }
     try GuestContext.load(vcpu, from: source)
   }

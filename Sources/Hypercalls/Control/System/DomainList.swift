@@ -20,7 +20,7 @@ func domainList(_ call: inout Hypercall, _ at: LinearAddress) throws(XenError) -
     next = UInt16(truncatingIfNeeded: call.arguments[1])
     done = UInt32(call.arguments[1] &>> 16 & 0xffff)
   }
-  var budget = EntryCount(limit: 64)
+  var budget = PreemptionBudget()
   while done < request.max_domains, let domain = nextDomain(from: next) {
     if budget.isExhausted() {
       call.arguments[1] = mark | UInt64(done) &<< 16 | UInt64(next)
@@ -34,15 +34,4 @@ func domainList(_ call: inout Hypercall, _ at: LinearAddress) throws(XenError) -
   request.num_domains = done
   try GuestMemory.put(at, request)
   return .success
-}
-
-/// A limit on how many items one stretch of an operation handles.
-private struct EntryCount {
-  let limit: Int
-  var count = 0
-  init(limit: Int) { self.limit = limit }
-  mutating func isExhausted() -> Bool {
-    count &+= 1
-    return count > limit
-  }
 }
