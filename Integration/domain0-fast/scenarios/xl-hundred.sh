@@ -4,6 +4,7 @@
 . /scenarios/flow-common
 require_hypervisor
 number=$(setting guests 100)
+step prepare
 # Domain 0's own table of ports is as long as it will be.
 use-ports 900 || bad "use-ports"
 small_guest warm-up
