@@ -31,7 +31,7 @@ lit=$(echo "$screen" | sed 's/.*: \([0-9]*\) of.*/\1/')
 
 step keyboard
 # A shell on the framebuffer's console; what is typed by VNC is a command (without a character that needs the shift key).
-on screen 'setsid sh </dev/tty1 >/dev/tty1 2>&1 &'
+on screen 'setsid sh </dev/tty1 >/dev/tty1 2>&1 & true'
 vnc-probe "${port:-5900}" 'mkdir /tmp/typed' >/dev/null || bad "no typing by VNC"
 until_true 20 on screen 'test -d /tmp/typed' || bad "the guest has not got what was typed"
 
