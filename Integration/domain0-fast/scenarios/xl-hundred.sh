@@ -20,7 +20,7 @@ for ((guest = 1; guest <= number; guest++)); do
   [ $((guest % 2)) = 0 ] || option=-qp
   # Every tenth is Linux.
   if [ $((guest % 10)) = 0 ]; then
-    linux_guest "$name" $((100 + guest)) 'vif = []' 'memory = 72'
+    linux_guest "$name" $((100 + guest)) 'vif = []'
     create "$name" "$option" || break
     continue
   fi
