@@ -123,7 +123,8 @@ static void forkForEver(void) {
 }
 
 static void fillMemory(void) {
-  size_t size = (size_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 4 * 3;
+  // What is free now, but for what the kernel needs besides: with more the kernel would end this program.
+  size_t size = (size_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE) / 4 * 3;
   char *memory = MAP_FAILED;
   while (memory == MAP_FAILED && size > 4096) {
     memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

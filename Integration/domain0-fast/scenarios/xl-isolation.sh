@@ -28,10 +28,11 @@ cpu_of() { echo "$1" | sed -n "s/^domain $2 .*\bcpu=\([0-9]*\).*/\1/p"; }
 # work_line: the last whole line of the measured guest: units and nanoseconds since its start.
 work_line() { tail -n 3 "$(log_of measured)" | tr -d '\r' | grep -E '^WORK [0-9]+ [0-9]+$' | tail -n 1; }
 
-# take: sets `share`, CPU time of the measured guest in 1/10000 of the time that passed, and `rate`, its units per 1000 s.
+# take [HOG]: sets `share`, CPU time of the measured guest in 1/10000 of the time that passed, `rate`, its units per 1000 s, and
+# `taken`, the share of the hog.
 take() {
-  local number before after begun_at elapsed first last
-  number=$(xl domid measured)
+  local number hog before after begun_at elapsed first last
+  number=$(xl domid measured) hog=$(xl domid "${1:-measured}")
   sleep 4
   first=$(work_line)
   before=$(hypervisor-state) begun_at=$EPOCHREALTIME
@@ -40,6 +41,7 @@ take() {
   elapsed=$((${EPOCHREALTIME/./} - ${begun_at/./}))
   last=$(work_line)
   share=$((($(cpu_of "$after" "$number") - $(cpu_of "$before" "$number")) * 10 / elapsed))
+  taken=$((($(cpu_of "$after" "$hog") - $(cpu_of "$before" "$hog")) * 10 / elapsed))
   rate=$(echo "$first $last" | awk '{ print int(($5 - $2) * 1e12 / ($6 - $3)) }')
 }
 
@@ -65,8 +67,11 @@ for hog in $hogs; do
   create "hog-$hog" || continue
   pin "hog-$hog" "$cpu"
   until_true 120 grep -q "MARTLET-GUEST hog-$hog: up" "$(log_of "hog-$hog")" || bad "hog-$hog does not come up"
-  take
+  take "hog-$hog"
   judge "$hog" 2
+  measured "$hog-hog-share" "$taken" "of 10000"
+  # A neighbour that has ended proves nothing. Those that wait for devices take what these let them have.
+  case $hog in cpu | fork | memory) [ "$taken" -ge 2000 ] || bad "hog-$hog has only used $taken of 10000" ;; esac
   xl destroy "hog-$hog"
 done
 
