@@ -31,7 +31,7 @@ enum DebianRuns {
     expectation.typing = steps.map { Typing(after: $0.after, text: $0.text) }
     expectation.expected = ["This is Domain 0: Debian GNU/Linux 12"] + steps.map(\.after) + ["reboot: Power down"]
     expectation.forbidden = ["was not created", "does not answer"]
-    expectation.timeout = 600 * patience
+    expectation.timeout = 900 * patience
     return expectation
   }
 }

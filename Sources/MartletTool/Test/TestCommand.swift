@@ -7,8 +7,6 @@ import Foundation
 
 enum TestCommand {
   static let parts = ["fence", "host", "router", "fuzz", "guests", "boots", "xl", "attacks", "debian"]
-  /// Parts that only `--long` or their own name runs.
-  static let longParts: Set = ["debian"]
 
   static let table = OptionTable(
     verb: "test",
@@ -23,7 +21,7 @@ enum TestCommand {
       Option("--patience", "N", "multiply the time limits of boots, for a slow or busy machine (default 1)"),
       Option("--hypervisor", "WHICH", "boot guests and Domain 0 on another one:\n\(HypervisorChoice.help)"),
       Option(
-        "--long", nil, "also what takes long: a whole Debian as Domain 0, a hundred guests, 1 GiB of load, every stage"),
+        "--long", nil, "also what takes long: a hundred guests, 1 GiB of load, every stage"),
       Option("--list", nil, "list the boots, guests and flows, run nothing"),
     ],
     notes: """
@@ -31,7 +29,7 @@ enum TestCommand {
       VIFs, in network namespaces), fuzz (a fixed number of steps), guests (GuestKit's small guests,
       each as Domain 0), boots (Debian's kernel as Domain 0), xl (flows of xl), attacks (hostile guests
       beside a healthy one), debian (a whole Debian as Domain 0, with two
-      Debian guests; with --long or by name only).
+      Debian guests).
       """)
 
   /// Steps of the fuzzer in a test run.
@@ -41,9 +39,7 @@ enum TestCommand {
   static func main(_ arguments: [String]) throws -> Int32 {
     guard let values = try table.parse(arguments) else { return 0 }
     let filter = values.string("--filter")
-    let chosen =
-      values.string("--part").map { $0.split(separator: ",").map(String.init) }
-      ?? parts.filter { !longParts.contains($0) || values.has("--long") }
+    let chosen = values.string("--part").map { $0.split(separator: ",").map(String.init) } ?? parts
     for part in chosen where !parts.contains(part) {
       throw ToolError.usage("--part: there is no part '\(part)'; there are \(parts.joined(separator: ", "))")
     }
