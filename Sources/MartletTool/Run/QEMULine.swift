@@ -24,7 +24,7 @@ struct BootModule {
 /// Where the serial port goes.
 enum SerialPort {
   /// This terminal, shared with QEMU's monitor. QEMU's own escape key would be Ctrl-a, which is the hypervisor's; it is
-  /// moved to Ctrl-] (then x to leave, c for the monitor).
+  /// moved to Ctrl-\ (then x to leave, c for the monitor; Ctrl-] is what leaves xl console).
   case terminal
   /// Standard input and output, nothing else on them.
   case standardStreams
@@ -80,7 +80,7 @@ struct QEMULine {
     for (number, disk) in disks.enumerated() { words += Self.diskWords(disk, number) }
     if network { words += ["-netdev", "user,id=network", "-device", "virtio-net-pci,netdev=network,romfile="] }
     switch serial {
-    case .terminal: words += ["-serial", "mon:stdio", "-echr", "29"]
+    case .terminal: words += ["-serial", "mon:stdio", "-echr", "28"]
     case .standardStreams: words += ["-serial", "stdio", "-monitor", "none"]
     }
     if !mayReboot { words.append("-no-reboot") }

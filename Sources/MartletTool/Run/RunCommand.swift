@@ -10,7 +10,7 @@ enum RunCommand {
     summary: """
       Boots Debian 12 as Domain 0 on Martlet in QEMU, on this terminal, and Linux guests beside it. What
       is missing is installed, fetched and built first (the first time takes some minutes; with --fast,
-      much less). 'poweroff' in Domain 0, or Ctrl-] x, ends it.
+      much less). 'poweroff' in Domain 0, or Ctrl-\\ x, ends it.
       """,
     options: [
       Option("--fast", nil, "a small Domain 0 in memory with Xen's tools, and small guests: ready in seconds"),
