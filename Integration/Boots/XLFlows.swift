@@ -46,7 +46,7 @@ public struct XLFlow: Sendable {
       $0.disk = 64
     },
     XLFlow("xl-stages") { $0.cpus = 1 },
-    XLFlow("xl-weights") { $0.isLong = true },
+    XLFlow("xl-weights"),
     XLFlow("xl-guests"),
     XLFlow("xl-router"),
     XLFlow("xl-vfb") {
