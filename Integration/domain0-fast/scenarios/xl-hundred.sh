@@ -28,7 +28,8 @@ for ((guest = 1; guest <= number; guest++)); do
   begin=$EPOCHREALTIME
   kill-at trace xl create "$option" "/etc/xen/$name.cfg" >/tmp/trace 2>/tmp/create.log || { cat /tmp/create.log; bad "xl create $name"; break; }
   whole=$(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
-  ours=$(awk '/^REQUEST/ { sum += $4 } END { print int(sum / 1000) }' /tmp/trace)
+  # Without xsm_op: xl asks it for the label of each domain there is.
+  ours=$(awk '/^REQUEST/ && $3 != "call-27" { sum += $4 } END { print int(sum / 1000) }' /tmp/trace)
   echo "$guest $whole $ours" | tee -a /tmp/times
 done
 
