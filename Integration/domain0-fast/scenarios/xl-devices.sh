@@ -68,7 +68,7 @@ echo 3 >/proc/sys/vm/drop_caches
   dd if=/dev/vda bs=64k iflag=skip_bytes,count_bytes skip=$(((root + half) << 9)) count=$((piece << 9)) 2>/dev/null
 } | work check 2 $bytes || bad "the volume has other data than were written"
 
-# What goes on at the same time is less, each.
+# What goes on at the same time is less, and so is all of the network's but one way.
 whole=$bytes part=$((bytes / 4))
 step disks-together
 bytes=$part
@@ -95,6 +95,7 @@ stream() {
 step network-guest-to-guest
 bytes=$whole
 stream alpha beta 5001 5
+bytes=$part
 stream beta alpha 5002 6
 
 step network-guest-to-domain0
@@ -104,7 +105,6 @@ step network-domain0-to-guest
 stream domain0 alpha 5004 8
 
 step network-disk-together
-bytes=$part
 disk xvda 9 &
 writer=$!
 stream beta alpha 5005 10
