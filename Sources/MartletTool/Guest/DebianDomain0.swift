@@ -20,8 +20,9 @@ enum DebianDomain0 {
     let cloud = try DebianKernel.ensureCloud()
     try DebianPackages.ensure([.machine, .compressors])
     var image = DebianImage(
-      name: "domain0", label: label, packages: packages, size: 4096, overlays: ["domain0-common", "domain0-debian"],
-      services: ["systemd-networkd", "martlet-configure", "martlet-guests"])
+      name: "domain0", label: label, packages: packages, size: 4096,
+      overlays: ["domain0-common", "debian-common", "domain0-debian"],
+      services: ["systemd-networkd", "network-again", "martlet-configure", "martlet-guests"])
     image.files = [
       ("guests/vmlinuz", kernel.image), ("guests/initrd", try GuestInitramfs.build("initrd", kernel: kernel)),
       ("guests/vmlinuz-cloud", cloud.image),
@@ -44,8 +45,8 @@ enum DebianGuest {
   /// The path of the image that guests are copies of.
   static func ensure() throws -> String {
     let image = DebianImage(
-      name: "guest", label: "guest", packages: packages, size: 2048, overlays: ["guest-debian"],
-      services: ["systemd-networkd"])
+      name: "guest", label: "guest", packages: packages, size: 2048, overlays: ["debian-common", "guest-debian"],
+      services: ["systemd-networkd", "network-again"])
     try image.ensure()
     return image.disk
   }
