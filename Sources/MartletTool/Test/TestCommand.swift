@@ -76,9 +76,11 @@ enum TestCommand {
       if matches("fuzz"), FuzzTest.isPresent { tally.add(try FuzzTest.run(steps: fuzzSteps, seed: fuzzSeed)) }
     }
     var machines: [MachineRun] = []
+    // What has a machine's whole Debian waiting on its own time limits wants the processors for itself.
+    var alone: [MachineRun] = []
     attempt("xl") { if !flows.isEmpty { machines += try XLRuns.prepare(flows, on: choice, patience: patience) } }
     attempt("debian") {
-      if matches(DebianRuns.name) { machines += try DebianRuns.prepare(on: choice, patience: patience) }
+      if matches(DebianRuns.name) { alone += try DebianRuns.prepare(on: choice, patience: patience) }
     }
     attempt("attacks") {
       if !attacks.isEmpty { machines += try AttackRuns.prepare(attacks, on: choice, patience: patience) }
@@ -87,7 +89,9 @@ enum TestCommand {
     attempt("guests") {
       if !guests.isEmpty { machines += try GuestRuns.prepare(guests, on: choice, patience: patience) }
     }
-    MachinePool.run(machines, jobs: jobs) { for outcome in AttackRuns.outcomes(of: $0) { tally.add(outcome) } }
+    for (runs, jobs) in [(machines, jobs), (alone, 1)] {
+      MachinePool.run(runs, jobs: jobs) { for outcome in AttackRuns.outcomes(of: $0) { tally.add(outcome) } }
+    }
     return tally.conclude()
   }
 }
