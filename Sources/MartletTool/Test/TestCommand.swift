@@ -76,7 +76,7 @@ enum TestCommand {
       if matches("fuzz"), FuzzTest.isPresent { tally.add(try FuzzTest.run(steps: fuzzSteps, seed: fuzzSeed)) }
     }
     var machines: [MachineRun] = []
-    // What has a machine's whole Debian waiting on its own time limits wants the processors for itself.
+    // A whole Debian has time limits of its own, so it gets the processors to itself.
     var alone: [MachineRun] = []
     attempt("xl") { if !flows.isEmpty { machines += try XLRuns.prepare(flows, on: choice, patience: patience) } }
     attempt("debian") {
