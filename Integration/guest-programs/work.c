@@ -4,6 +4,8 @@
 //
 // usage: work write SEED BYTES     writes that much noise to standard output, the same for the same seed
 //        work check SEED BYTES     reads as much from standard input; ends with status 0 when it is that noise, to the byte
+//        work send ADDRESS PORT SEED BYTES   writes them to a TCP connection, which it tries for 30 seconds to open
+//        work receive PORT SEED BYTES        checks what comes by the first TCP connection to that port
 //        work measure              counts units of computation for ever; each second one line "WORK units nanoseconds", both
 //                                  since the start, the second by the guest's monotonic clock
 //        work hog cpu|fork|memory  for ever: computes; forks, each child again; writes all the memory that there is
@@ -83,6 +85,32 @@ static int checkNoise(uint64_t bytes) {
     place += wanted;
   }
   return 0;
+}
+
+// The end of a TCP connection to the address, or without one of the first connection from elsewhere; below 0 without.
+static int connection(const char *address, const char *port) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(port, NULL, 0))};
+  if (address != NULL && inet_pton(AF_INET, address, &at.sin_addr) != 1) return -1;
+  for (int tries = 0; tries < 300; tries++) {
+    int end = socket(AF_INET, SOCK_STREAM, 0);
+    if (address == NULL) {
+      setsockopt(end, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+      if (bind(end, (struct sockaddr *)&at, sizeof at) != 0 || listen(end, 1) != 0) return -1;
+      return accept(end, NULL, NULL);
+    }
+    if (connect(end, (struct sockaddr *)&at, sizeof at) == 0) return end;
+    close(end);
+    usleep(100000);
+  }
+  return -1;
+}
+
+// Makes the connection the standard input or output.
+static int openConnection(const char *address, const char *port, int file) {
+  int end = connection(address, port);
+  if (end >= 0 && dup2(end, file) == file) return 0;
+  perror("work: no connection");
+  return 1;
 }
 
 static uint64_t now(void) {
@@ -170,6 +198,14 @@ int main(int count, char **words) {
     seed(words[2]);
     return checkNoise(strtoull(words[3], NULL, 0));
   }
+  if (count == 6 && strcmp(words[1], "send") == 0) {
+    seed(words[4]);
+    return openConnection(words[2], words[3], 1) || writeNoise(strtoull(words[5], NULL, 0));
+  }
+  if (count == 5 && strcmp(words[1], "receive") == 0) {
+    seed(words[3]);
+    return openConnection(NULL, words[2], 0) || checkNoise(strtoull(words[4], NULL, 0));
+  }
   if (count == 2 && strcmp(words[1], "measure") == 0) measure();
   if (count >= 3 && strcmp(words[1], "hog") == 0) {
     if (strcmp(words[2], "cpu") == 0) {
@@ -180,6 +216,7 @@ int main(int count, char **words) {
     if (strcmp(words[2], "disk") == 0 && count == 4) return hogDisk(words[3]);
     if (strcmp(words[2], "net") == 0 && count == 4) return flood(words[3]);
   }
-  fprintf(stderr, "usage: work write|check SEED BYTES | measure | hog cpu|fork|memory | hog disk FILE | hog net ADDRESS\n");
+  fprintf(stderr, "usage: work write|check SEED BYTES | send ADDRESS PORT SEED BYTES | receive PORT SEED BYTES | measure\n"
+                  "       work hog cpu|fork|memory | hog disk FILE | hog net ADDRESS\n");
   return 2;
 }

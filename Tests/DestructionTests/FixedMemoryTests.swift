@@ -35,6 +35,45 @@ import XenABI
     }
   }
 
+  /// A memory map of one range, as libxl sets for every PV domain, takes no memory; a longer one takes a frame, until a shorter
+  /// one is set. What was set is what is read, and a map that cannot be kept leaves the one before.
+  @Test func memoryMapsThatTakeMemory() throws {
+    try EndWorld.run { world in
+      let before = world.balance
+      let domain = try world.make()
+      let free = ledger[].freeFrames
+      func map(ranges: Int) -> E820Map {
+        var map = E820Map()
+        for index in 0..<UInt64(ranges) {
+          let isIn = map.append(E820Entry(start: index << 32, size: 0x1000 + index, kind: 1 + UInt32(index % 5)))
+          precondition(isIn)
+        }
+        return map
+      }
+      func set(ranges: Int) -> Bool { domain[].memory.withLock { $0.setMap(map(ranges: ranges)) } }
+      func expect(ranges: Int, frames: UInt64, _ place: SourceLocation = #_sourceLocation) {
+        let (seen, wanted) = (domain[].memory.withLock { $0.map }, map(ranges: ranges))
+        #expect(seen.count == ranges && (0..<ranges).allSatisfy { seen[$0] == wanted[$0] }, sourceLocation: place)
+        #expect(free - ledger[].freeFrames == frames, sourceLocation: place)
+      }
+      expect(ranges: 0, frames: 0)
+      for ranges in [1, 2, 128, 1, 3, 0, 2, 0, 1] {
+        #expect(set(ranges: ranges))
+        expect(ranges: ranges, frames: ranges > 1 ? 1 : 0)
+      }
+      var hoard: [MachineFrame] = []
+      while let frame = ledger[].allocateOwn() { hoard.append(frame) }
+      let isSetWithoutMemory = set(ranges: 2)
+      for frame in hoard { ledger[].freeOwn(frame) }
+      #expect(!isSetWithoutMemory)
+      expect(ranges: 1, frames: 0)
+      #expect(set(ranges: 2))
+      world.destroy(domain)
+      world.settle()
+      #expect(world.balance == before)
+    }
+  }
+
   /// Where AVX-512 makes the extended registers too large to stand behind a vCPU's record, each vCPU takes a frame more.
   @Test func largeExtendedState() throws {
     try EndWorld.run { world in

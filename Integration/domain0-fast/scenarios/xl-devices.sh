@@ -83,12 +83,10 @@ on alpha "dd if=/dev/xvdb bs=64k 2>/dev/null | work check 4 $bytes" || bad "xvdb
 stream() {
   local result=/tmp/result-$3
   at() { local name=$1; shift; if [ "$name" = domain0 ]; then sh -c "$*"; else on "$name" "$*"; fi; }
-  # What the receiver sends back must not end before the data do: nc takes either end for both.
-  at "$2" "mkfifo /tmp/quiet 2>/dev/null; nc -l -p $3 <>/tmp/quiet | work check $4 $bytes" >"$result" 2>&1 &
+  at "$2" "work receive $3 $4 $bytes" >"$result" 2>&1 &
   local receiver=$! address=192.168.77.1
   [ "$2" = domain0 ] || address=$(awk -v name="$2" '$2 == name { print $1 }' /etc/hosts)
-  sleep 2
-  at "$1" "work write $4 $bytes | nc $address $3" || bad "$1 cannot send to $2"
+  at "$1" "work send $address $3 $4 $bytes" || bad "$1 cannot send to $2"
   wait "$receiver" || bad "$1 to $2: $(cat "$result")"
 }
 

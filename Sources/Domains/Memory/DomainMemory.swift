@@ -6,9 +6,12 @@ import XenABI
 
 /// What is kept of a domain's memory besides the ledger's counts, under its lock of rank `domainFrames`.
 public struct DomainMemory: ~Copyable {
-  // A frame with the memory map that its builder has set; nil if none has, as PV guests mostly make do without. Word 0 is how
-  // many ranges it has; each takes three words.
-  private var mapFrame: MachineFrame?
+  // The memory map that its builder has set: how many ranges it has, and the first. libxl sets one of a single range for
+  // every PV domain, which so takes no frame.
+  private var rangeCount = 0
+  private var firstRange = E820Entry(start: 0, size: 0, kind: 0)
+  // The ranges after the first, three words each; nil without any.
+  private var furtherRanges: MachineFrame?
 
   /// No map yet.
   public init() {}
@@ -16,36 +19,43 @@ public struct DomainMemory: ~Copyable {
   /// The memory map that its builder has set; empty if none has (XENMEM_set_memory_map).
   public var map: E820Map {
     var map = E820Map()
-    guard let mapFrame else { return map }
-    for index in 0..<Int(min(PhysicalWindow.load(mapFrame, word: 0), UInt64(E820Map.capacity))) {
-      let word = 1 &+ index &* 3
+    if rangeCount > 0 { _ = map.append(firstRange) }
+    guard let furtherRanges else { return map }
+    for index in 1..<max(rangeCount, 1) {
+      let word = (index &- 1) &* 3
       _ = map.append(
         E820Entry(
-          start: PhysicalWindow.load(mapFrame, word: word), size: PhysicalWindow.load(mapFrame, word: word &+ 1),
-          kind: UInt32(truncatingIfNeeded: PhysicalWindow.load(mapFrame, word: word &+ 2))))
+          start: PhysicalWindow.load(furtherRanges, word: word), size: PhysicalWindow.load(furtherRanges, word: word &+ 1),
+          kind: UInt32(truncatingIfNeeded: PhysicalWindow.load(furtherRanges, word: word &+ 2))))
     }
     return map
   }
 
-  /// Sets the memory map. False without memory.
+  /// Sets the memory map. False without memory, the map then being what it was.
   public mutating func setMap(_ map: E820Map) -> Bool {
-    if mapFrame == nil { mapFrame = ledger[].allocateOwn() }
-    guard let mapFrame else { return false }
-    for index in 0..<map.count {
-      let entry = map[index]
-      let word = 1 &+ index &* 3
-      PhysicalWindow.store(mapFrame, word: word, entry.start)
-      PhysicalWindow.store(mapFrame, word: word &+ 1, entry.size)
-      PhysicalWindow.store(mapFrame, word: word &+ 2, UInt64(entry.kind))
+    if map.count > 1 {
+      if furtherRanges == nil { furtherRanges = ledger[].allocateOwn() }
+      guard let furtherRanges else { return false }
+      for index in 1..<map.count {
+        let entry = map[index]
+        let word = (index &- 1) &* 3
+        PhysicalWindow.store(furtherRanges, word: word, entry.start)
+        PhysicalWindow.store(furtherRanges, word: word &+ 1, entry.size)
+        PhysicalWindow.store(furtherRanges, word: word &+ 2, UInt64(entry.kind))
+      }
+    } else {
+      freeMap()
     }
-    PhysicalWindow.store(mapFrame, word: 0, UInt64(map.count))
+    if map.count > 0 { firstRange = map[0] }
+    rangeCount = map.count
     return true
   }
 
-  /// Gives the map's memory back.
+  /// Gives the map's memory back; the domain has no map then.
   mutating func freeMap() {
-    if let mapFrame { ledger[].freeOwn(mapFrame) }
-    mapFrame = nil
+    if let furtherRanges { ledger[].freeOwn(furtherRanges) }
+    furtherRanges = nil
+    rangeCount = 0
   }
 }
 
