@@ -39,7 +39,9 @@ public struct XLFlow: Sendable {
       $0.cpus = 1
       $0.timeout = 420
     },
-    XLFlow("xl-commands"),
+    XLFlow("xl-commands") {
+      $0.hypervisorOptions = "dom0_vcpus_pin gnttab_max_frames=48 -- martlet.appended=one two"
+    },
     XLFlow("xl-devices") {
       $0.domain0Memory = nil
       $0.memory = 1536

@@ -6,3 +6,5 @@ require_hypervisor
 require_cpus
 require_memory
 require_quiet_kernel_log
+# QEMU's firmware leaves a VGA screen in text mode.
+dmesg | grep -q 'Console: colour VGA+ 80x25' || fail "the kernel has no screen: $(dmesg | grep Console:)"

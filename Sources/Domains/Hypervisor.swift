@@ -34,6 +34,8 @@ public struct Hypervisor: ~Copyable, Anchored {
   public var commandLine = PhysicalBytes(physical: 0, count: 0)
   /// How the machine ends.
   public var policy = EndPolicy()
+  /// How large domains' grant tables may be at most; a domain that does not ask for less has this.
+  public var grantLimits = GrantLimits()
   /// The time of day at system time zero, in nanoseconds since 1970.
   public var wallClockBase = AtomicWord(0)
 

@@ -96,6 +96,12 @@ public enum StartInfoLayout {
   @inlinable public static var moduleStart: Int { Int(OFFSET_start_info_mod_start) }
   /// `mod_len`.
   @inlinable public static var moduleLength: Int { Int(OFFSET_start_info_mod_len) }
+  /// `console.dom0.info_off`.
+  @inlinable public static var screenOffset: Int { Int(OFFSET_start_info_screen_offset) }
+  /// `console.dom0.info_size`.
+  @inlinable public static var screenBytes: Int { Int(OFFSET_start_info_screen_bytes) }
+  /// Bytes of the structure.
+  @inlinable public static var bytes: Int { Int(SIZE_start_info) }
   /// `cmd_line`.
   @inlinable public static var commandLine: Int { Int(OFFSET_start_info_cmd_line) }
   /// `first_p2m_pfn`.

@@ -125,4 +125,19 @@ import XenABI
       #expect(Self.read(machine).text.contains("'q' pressed"))
     }
   }
+
+  /// Whoever follows the ring is told on the way out, once for all that has been said since; of what is not kept nobody is.
+  @Test func `more in the ring is work for the way out`() {
+    Self.run { _ in
+      let cpu = Ref<PhysicalCPU>.current
+      _ = cpu[].work.exchange(0)
+      Ref<Console>.shared.write(raw: [UInt8(ascii: "x")].span)
+      #expect(cpu[].work.load() & CPUWork.consoleRing == 0)
+      Self.say("x")
+      #expect(cpu[].work.load() & CPUWork.consoleRing != 0)
+      _ = cpu[].work.exchange(0)
+      Log.write(.error, "message")
+      #expect(cpu[].work.load() & CPUWork.consoleRing != 0)
+    }
+  }
 }

@@ -13,6 +13,18 @@ until_true 20 is_gone first
 sleep 2
 start=$(balance)
 
+step boot-options
+# The flow's machine has dom0_vcpus_pin, gnttab_max_frames=48, and words for Domain 0 after `--`.
+if grep -q martlet.appended /proc/cmdline; then
+  xl vcpu-list Domain-0 | awk 'NR > 1 && $(NF - 2) != $3 { exit 1 }' || bad "Domain 0 is not pinned: $(xl vcpu-list Domain-0)"
+  grep -q ' martlet.appended=one two$' /proc/cmdline || bad "Domain 0's command line is $(cat /proc/cmdline)"
+  xen-diag gnttab_query_size 0 | grep -q 'max_nr_frames=48' || bad "$(xen-diag gnttab_query_size 0)"
+  small_guest greedy
+  echo 'max_grant_frames = 49' >>/etc/xen/greedy.cfg
+  xl create /etc/xen/greedy.cfg 2>/dev/null && bad "a guest may have more grant frames than the machine allows"
+  is_gone greedy || bad "greedy is there"
+fi
+
 step create
 linux_guest alpha 31 'memory = 128' 'maxmem = 160' 'vcpus = 2' 'on_crash = "destroy"'
 linux_guest beta 32 'on_crash = "restart"'
@@ -147,6 +159,8 @@ until_true 15 grep -q 'sysrq: Emergency Sync' "$(log_of alpha)" || bad "alpha ha
 step debug-keys
 xl debug-keys h || bad "xl debug-keys"
 xl dmesg | grep -q "'h' pressed" || bad "xl dmesg does not show it"
+# xenconsoled follows the ring.
+until_true 10 grep -q "'h' pressed" /var/log/xen/console/hypervisor.log || bad "hypervisor.log has not heard of it"
 xl dmesg -c >/dev/null || bad "xl dmesg -c"
 [ "$(xl dmesg | wc -l)" -lt 5 ] || bad "xl dmesg -c left $(xl dmesg | wc -l) lines"
 

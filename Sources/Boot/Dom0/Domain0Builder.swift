@@ -13,6 +13,8 @@ struct Domain0Plan {
   var image: KernelImage
   var ramDisk: PhysicalRange?
   var commandLine: PhysicalText
+  /// What follows it, after a blank: words that a boot loader could only add to the hypervisor's own command line.
+  var appended: PhysicalText
   /// Frames at the start, and the most the domain may own.
   var pages: UInt64
   var limit: UInt64
@@ -225,11 +227,25 @@ struct Domain0Builder {
       set(StartInfoLayout.firstListFrame, layout.list.first)
       set(StartInfoLayout.listFrames, layout.list.count &+ layout.listTables.count)
     }
-    let count = min(plan.commandLine.length, 1023)
-    for index in 0..<count {
-      guard let byte = PhysicalReader().byte(at: plan.commandLine.address &+ UInt64(index)) else { break }
-      PhysicalWindow.store8(page, byte: StartInfoLayout.commandLine &+ index, byte)
+    if let screen = TextScreen.asLeftByFirmware() { screen.describe(in: page) }
+    let end = copy(plan.commandLine, to: page, at: 0)
+    guard plan.appended.length > 0 else { return }
+    if end > 0 && end < 1023 {
+      PhysicalWindow.store8(page, byte: StartInfoLayout.commandLine &+ end, UInt8(ascii: " "))
     }
+    _ = copy(plan.appended, to: page, at: end > 0 ? end &+ 1 : 0)
+  }
+
+  /// Copies text into the command line of the start_info in `page`, whose 1023 bytes may not hold all of it. Gives where it ends.
+  private func copy(_ text: PhysicalText, to page: MachineFrame, at start: Int) -> Int {
+    var end = start
+    while end < 1023, end &- start < text.length,
+      let byte = PhysicalReader().byte(at: text.address &+ UInt64(end &- start))
+    {
+      PhysicalWindow.store8(page, byte: StartInfoLayout.commandLine &+ end, byte)
+      end &+= 1
+    }
+    return end
   }
 
   func startVCPU(_ vcpu: Ref<VCPU>) {

@@ -36,10 +36,16 @@ enum Domain0Setup {
     let pages = memoryPlan.initial &>> 12
     let plan = Domain0Plan(
       kernel: kernel, image: image, ramDisk: boot.modules.count > 1 ? boot.modules[1].range : nil,
-      commandLine: boot.arguments(of: module.commandLine, in: reader), pages: pages,
+      commandLine: boot.arguments(of: module.commandLine, in: reader), appended: appended(boot, options), pages: pages,
       limit: max(memoryPlan.maximum.map { $0 &>> 12 } ?? UInt64.max &>> 16, pages),
       vcpus: options.domain0VCPUs.resolve(cpus: cpus))
-    build(plan, elf, boot)
+    build(plan, elf, boot, pinning: options.pinsDomain0)
+  }
+
+  /// What stands on the hypervisor's command line after a word `--`.
+  private static func appended(_ boot: BootInformation, _ options: HypervisorOptions) -> PhysicalText {
+    guard let range = options.domain0Arguments else { return .empty }
+    return PhysicalText(address: boot.commandLine.address &+ UInt64(range.lowerBound), length: range.count)
   }
 
   private static func moduleFrames(_ boot: BootInformation) -> UInt64 {
@@ -73,13 +79,12 @@ enum Domain0Setup {
     }
   }
 
-  private static func build(_ plan: Domain0Plan, _ elf: ELFImage, _ boot: BootInformation) {
+  private static func build(_ plan: Domain0Plan, _ elf: ELFImage, _ boot: BootInformation, pinning: Bool) {
+    var specification = DomainSpecification(
+      id: DomainID(0), isPrivileged: true, mayUseHardware: true, vcpus: plan.vcpus, frameLimit: plan.limit &+ 4096)
+    specification.grantLimits = Ref<Hypervisor>.shared[].grantLimits
     let domain: Ref<Domain>
-    do throws(XenError) {
-      domain = try DomainCreation.create(
-        DomainSpecification(
-          id: DomainID(0), isPrivileged: true, mayUseHardware: true, vcpus: plan.vcpus, frameLimit: plan.limit &+ 4096))
-    } catch {
+    do throws(XenError) { domain = try DomainCreation.create(specification) } catch {
       BootFailure.stop("not enough memory for Domain 0's records; give the machine more")
     }
     var builder = Domain0Builder(domain: domain, plan: plan)
@@ -103,9 +108,19 @@ enum Domain0Setup {
       $0.put(decimal: ledger[].freeFrames &>> 8)
       $0.put(" MiB free")
     }
+    if pinning { pin(domain) }
     // Up, but nobody decides who runs before every CPU is on its own stack.
     vcpu[].holds.fetchAnd(~VCPUHold.down)
     Scheduler.settle(vcpu)
+  }
+
+  /// `dom0_vcpus_pin`: each vCPU may run on the CPU of its own number only.
+  private static func pin(_ domain: Ref<Domain>) {
+    for index in 0..<domain[].maximumVCPUs {
+      guard let vcpu = domain[].vcpu(index: index) else { continue }
+      // More vCPUs than CPUs: they go round.
+      _ = try? Scheduler.setAffinity(vcpu, hard: CPUMask(cpu: index % CPUs.started), soft: nil, force: false)
+    }
   }
 
   private static func releaseModules(_ boot: BootInformation) {

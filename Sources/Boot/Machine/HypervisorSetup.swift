@@ -142,6 +142,8 @@ enum HypervisorSetup {
     hypervisor.publish()
     hypervisor[].wallClockBase.store(RealTimeClock.seconds &* 1_000_000_000 &- clock.now)
     hypervisor[].policy.reboots = !options.noReboot
+    hypervisor[].grantLimits = GrantLimits(
+      frames: options.grantFrames, maptrackFrames: options.grantMapFrames, highestVersion: options.grantTableVersion)
     if let reset = acpi?.fixedDescription?.reset, reset.register.space == .io, reset.register.address <= 0xffff {
       hypervisor[].policy.resetPort = UInt16(reset.register.address)
       hypervisor[].policy.resetValue = reset.value

@@ -42,7 +42,7 @@ public enum DebugKeys {
   private static func help() {
     say("h  this list")
     say("d  registers of the CPUs' guests")
-    say("q  domains and their vCPUs")
+    say("q  domains and their vCPUs, each of which gets VIRQ_DEBUG")
     say("r  run queues")
     say("t  time")
     say("e  event channels")
@@ -119,6 +119,8 @@ public enum DebugKeys {
           $0.put(vcpu[].info.isPending ? ", upcall pending" : "")
           $0.put(vcpu[].info.isMasked ? ", events masked" : "")
         }
+        // A kernel that has asked for it says on its own console what it knows of itself.
+        Events.raise(virq: VirtualInterrupt.debug, vcpu: vcpu)
       }
     }
   }

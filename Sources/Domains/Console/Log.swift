@@ -72,7 +72,19 @@ extension Ref where T == Console {
 
   /// Runs `body` with the ring, alone. A CPU that has panicked waits for nobody, and has the ring outlive each of its lines.
   func withRing(_ body: (inout ConsoleRing) -> Void) {
-    guard PanicState.isOurs else { return self[].lock.withLock(body) }
+    guard PanicState.isOurs else {
+      let hasGrown = self[].lock.withLock { ring in
+        let before = ring.produced
+        body(&ring)
+        return ring.produced != before
+      }
+      // Whoever follows the ring (xenconsoled with --log=hv) is told on the way to a guest, where no lock is held; a machine
+      // that is still being set up has nobody to tell.
+      if hasGrown, Ref<Hypervisor>.isPublished, let cpu = Ref<Hypervisor>.shared[].cpus[CPUs.current] {
+        cpu[].work.fetchOr(CPUWork.consoleRing)
+      }
+      return
+    }
     self[].lock.seize { ring in
       body(&ring)
       if let header = self[].header {

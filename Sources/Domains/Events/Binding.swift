@@ -58,13 +58,14 @@ extension Events {
     guard virq < VirtualInterrupt.count else { throw .invalid }
     guard VirtualInterrupt.isPerVCPU(virq) || vcpu == 0 else { throw .invalid }
     guard vcpu < 128, let target = domain[].vcpu(index: Int(vcpu)) else { throw .noEntry }
-    return EventPort(
-      try domain[].events.bindings.withLock { bindings throws(XenError) in
-        guard bindings.port(virq: virq, vcpu: target) == 0 else { throw .exists }
-        let port = try domain.allocatePort(&bindings, PortRecord(.virq, vcpu: Int(vcpu), number: virq))
-        bindings.setPort(virq: virq, vcpu: target, port)
-        return port
-      })
+    let port = try domain[].events.bindings.withLock { bindings throws(XenError) in
+      guard bindings.port(virq: virq, vcpu: target) == 0 else { throw .exists }
+      let port = try domain.allocatePort(&bindings, PortRecord(.virq, vcpu: Int(vcpu), number: virq))
+      bindings.setPort(virq: virq, vcpu: target, port)
+      return port
+    }
+    if virq == VirtualInterrupt.timer { target.startTick() }
+    return EventPort(port)
   }
 
   /// Makes a port by which the domain interrupts one of its vCPUs (EVTCHNOP_bind_ipi).

@@ -60,6 +60,8 @@ public struct PortTable: ~Copyable {
     }
     let before = count
     setFrame(before &>> 9, frame)
+    // Who has no lock and finds the new count finds what it counts.
+    AtomicWord.fence()
     count = (before & ~(PortTable.perFrame &- 1)) &+ PortTable.perFrame
     return count &- before
   }

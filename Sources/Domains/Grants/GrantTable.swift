@@ -30,8 +30,10 @@ import XenABI
 public struct GrantLimits: Equatable, BitwiseCopyable {
   /// Frames of shared entries (`max_grant_frames` of XEN_DOMCTL_createdomain): at most 256.
   public let frames: Int
-  /// Mappings of other domains' grants that the domain may have at a time: at most 262,144.
-  public let mappings: Int
+  /// Frames of mappings (`max_maptrack_frames`): at most 1024.
+  public let maptrackFrames: Int
+  /// Mappings of other domains' grants that the domain may have at a time: 256 in a frame.
+  public var mappings: Int { maptrackFrames &* 256 }
   /// The highest entry version that it may choose: 1 or 2.
   public let highestVersion: Int
 
@@ -43,7 +45,7 @@ public struct GrantLimits: Equatable, BitwiseCopyable {
   ///   - highestVersion: The highest entry version (XEN_DOMCTL_GRANT_version of `grant_opts`).
   public init(frames: Int = 64, maptrackFrames: Int = 1024, highestVersion: Int = 2) {
     self.frames = max(1, min(frames, 256))
-    mappings = max(0, min(maptrackFrames, 1024)) &* 256
+    self.maptrackFrames = max(0, min(maptrackFrames, 1024))
     self.highestVersion = max(1, min(highestVersion, 2))
   }
 }

@@ -51,6 +51,7 @@ public enum GuestExit {
       Timers.run(cpu, now: Hypervisor.now)
     }
     if work & CPUWork.console != 0 { ConsoleInput.run() }
+    if work & CPUWork.consoleRing != 0 { MachineInterrupts.raise(VirtualInterrupt.consoleRing) }
     if work & CPUWork.nmi != 0 { NMIDispatch.handOn(cpu) }
     if work & CPUWork.teardown != 0 { cpu[].hasTeardown = true }
   }
@@ -67,6 +68,7 @@ public enum GuestExit {
       Timers.program(cpu)
     }
     if work & CPUWork.console != 0 { ConsoleInput.run() }
+    if work & CPUWork.consoleRing != 0 { MachineInterrupts.raise(VirtualInterrupt.consoleRing) }
     if work & CPUWork.nmi != 0 { NMIDispatch.handOn(cpu) }
     if work & CPUWork.teardown != 0 { drain(cpu) }
     if work & CPUWork.schedule != 0 || cpu[].vcpu == nil {

@@ -91,6 +91,8 @@ public enum CPUWork {
   public static let console: UInt64 = 8
   /// Hand a non-maskable interrupt on to Domain 0.
   public static let nmi: UInt64 = 16
+  /// Tell who follows the console's ring that there is more in it.
+  public static let consoleRing: UInt64 = 32
   /// Pause: a grace period waits for this CPU to have forgotten what it has found.
   public static let grace: UInt64 = 1 &<< 8
 }

@@ -13,9 +13,12 @@ public struct VCPUTimers: ~Copyable {
   /// When the one-shot timer fires; nil if it is not set.
   public var oneShot: UInt64?
   /// The period of the periodic timer in nanoseconds; zero if it is off.
-  public var period: UInt64 = 0
+  private(set) var period: UInt64 = 0
   /// When the periodic timer fires next.
-  public var nextPeriod: UInt64 = 0
+  private var nextPeriod: UInt64 = 0
+  /// Whether the guest has neither set nor stopped the periodic timer. It then ticks every 10 ms, as under Xen, once VIRQ_TIMER
+  /// is bound: before, nobody would notice.
+  var ticksByItself = true
   /// When a poll ends at the latest (`SCHEDOP_poll`); nil if never.
   public var pollTimeout: UInt64?
   /// On vCPU 0: when the first of the domain's watchdogs runs out.
@@ -25,6 +28,13 @@ public struct VCPUTimers: ~Copyable {
 
   /// No timer set.
   public init() {}
+
+  /// Sets the period of the periodic timer, in nanoseconds, zero for none, from a time on.
+  public mutating func tick(every period: UInt64, from now: UInt64) {
+    ticksByItself = false
+    self.period = period
+    nextPeriod = now &+ period
+  }
 
   /// The earliest of the deadlines.
   var next: UInt64 {
@@ -74,6 +84,13 @@ extension Ref where T == VCPU {
       enqueue(&timers, here)
     }
     Timers.program(here)
+  }
+
+  /// VIRQ_TIMER has been bound: starts the tick that every vCPU has until its guest says otherwise.
+  func startTick() {
+    guard self[].timers.withLock({ $0.ticksByItself }) else { return }
+    let now = Hypervisor.now
+    changeTimers { if $0.ticksByItself { $0.tick(every: 10_000_000, from: now) } }
   }
 
   /// Puts the vCPU's earliest deadline into this CPU's queue. Under the lock of its timers.

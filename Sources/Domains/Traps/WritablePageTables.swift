@@ -17,7 +17,9 @@ enum WritablePageTables {
     else { return false }
     let table = MachineFrame(physical: place.value & PTE.frameMask)
     let word = ledger[].type(table)
-    guard word.type == .level1 || word.type == .level2, word.isValidated, word.count > 0, ledger[].owner(table) == domain[].id else {
+    guard word.type == .level1 || word.type == .level2, word.isValidated, word.count > 0,
+      ledger[].owner(table) == domain[].id
+    else {
       return false
     }
     if let done = exchange(domain, table, address, frame) { return done }

@@ -30,7 +30,7 @@ extension Hypercall {
       other[].runstateArea = area
     case 6: try setPeriodic(other)
     case 7:
-      other.changeTimers { $0.period = 0 }
+      other.changeTimers { $0.tick(every: 0, from: 0) }
     case 8: try setSingleShot(other)
     case 9:
       guard other == vcpu else { throw .invalid }
@@ -59,11 +59,8 @@ extension Hypercall {
     guard other == vcpu else { throw .invalid }
     // Less than a millisecond is refused; a period of ages would overflow the clock.
     guard period >= 1_000_000, period <= UInt64(Int64.max) else { throw .invalid }
-    let first = Hypervisor.now &+ period
-    other.changeTimers {
-      $0.period = period
-      $0.nextPeriod = first
-    }
+    let now = Hypervisor.now
+    other.changeTimers { $0.tick(every: period, from: now) }
   }
 
   private func setSingleShot(_ other: Ref<VCPU>) throws(XenError) {

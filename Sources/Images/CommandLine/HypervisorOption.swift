@@ -57,11 +57,12 @@ public enum HypervisorOption: UInt8 {
   public var isEffective: Bool {
     switch self {
     case .com1, .console, .logLevel, .synchronousConsole, .noReboot, .maximumCPUs, .noSMP, .smap, .smep,
-      .domain0Memory, .domain0Maximum, .scheduler, .consoleToRing:
+      .domain0Memory, .domain0Maximum, .domain0Pin, .scheduler, .consoleToRing, .grantTable, .grantFrames,
+      .grantMapFrames:
       true
     case .reboot, .domain0, .guestLogLevel, .memory, .availableMemory, .consoleSwitch, .clockSource, .com2,
-      .consoleRingSize, .cpuFrequency, .domain0Pin, .grantTable, .grantFrames,
-      .grantMapFrames, .iommu, .pvL1TF, .speculation, .tsc, .microcode, .watchdog, .watchdogTimeout, .xpti:
+      .consoleRingSize, .cpuFrequency, .iommu, .pvL1TF, .speculation, .tsc, .microcode, .watchdog, .watchdogTimeout,
+      .xpti:
       false
     }
   }

@@ -71,6 +71,8 @@ public struct AtomicWord: ~Copyable, @unchecked Sendable {
 
   // The address is taken as that of an inout argument: `self` is the stored word itself, never a copy, as the type cannot
   // be copied.
+  /// Has other CPUs see what was written before, to atomic words or not, before what is written after.
+  public static func fence() { martlet_fence() }
   /// Reads it.
   @inlinable public mutating func load() -> UInt64 {
     // SAFETY: 1. One word of ours, for the time of the access.

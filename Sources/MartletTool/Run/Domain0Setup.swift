@@ -27,7 +27,8 @@ struct Domain0Setup {
     line.cpus = machineCPUs
     line.disks = disks
     let hasMemory = hypervisorOptions.contains { $0.contains("dom0_mem=") }
-    line.hypervisorOptions = (hypervisorOptions + (hasMemory ? [] : hypervisorWords)).joined(separator: " ")
+    // A person's own words come last: they may end with some for Domain 0, after `--`.
+    line.hypervisorOptions = ((hasMemory ? [] : hypervisorWords) + hypervisorOptions).joined(separator: " ")
     line.medium = .multiboot(modules: [
       BootModule(path: kernel, commandLine: (words + more).joined(separator: " ")), BootModule(path: initrd),
     ])

@@ -32,19 +32,20 @@ private func specification(_ request: xen_domctl_createdomain) throws(XenError) 
     CPUPools.isUsable(request.cpupool_id)
   else { throw .invalid }
   guard request.max_vcpus >= 1, request.max_vcpus <= UInt32(Domain.vcpuLimit) else { throw .invalid }
-  // Negative: the hypervisor's own limit.
-  let frames = request.max_grant_frames < 0 ? 64 : request.max_grant_frames
-  let maptrack = request.max_maptrack_frames < 0 ? 1024 : request.max_maptrack_frames
+  // Negative: the machine's limit.
+  let limits = Ref<Hypervisor>.shared[].grantLimits
+  let frames = request.max_grant_frames < 0 ? limits.frames : Int(request.max_grant_frames)
+  let maptrack = request.max_maptrack_frames < 0 ? limits.maptrackFrames : Int(request.max_maptrack_frames)
   let version = request.grant_opts & UInt32(XEN_DOMCTL_GRANT_version_mask)
-  guard frames >= 1, frames <= 256, maptrack <= 1024, request.grant_opts == version, version == 1 || version == 2 else {
-    throw .invalid
-  }
+  guard frames >= 1, frames <= limits.frames, maptrack <= limits.maptrackFrames, request.grant_opts == version,
+    version >= 1, version <= UInt32(limits.highestVersion)
+  else { throw .invalid }
   var wanted = DomainSpecification(
     id: DomainID(0), isPrivileged: false, mayUseHardware: false, vcpus: Int(request.max_vcpus), frameLimit: 0)
   wanted.isStoreDomain = request.flags & UInt32(XEN_DOMCTL_CDF_xs_domain) != 0
   wanted.highestPort = min(request.max_evtchn_port, EventChannels.fifoPorts &- 1)
   wanted.grantLimits = GrantLimits(
-    frames: Int(frames), maptrackFrames: Int(maptrack), highestVersion: Int(version))
+    frames: frames, maptrackFrames: maptrack, highestVersion: Int(version))
   wanted.isBuiltByTools = true
   return wanted
 }
