@@ -108,19 +108,10 @@ enum Domain0Setup {
       $0.put(decimal: ledger[].freeFrames &>> 8)
       $0.put(" MiB free")
     }
-    if pinning { pin(domain) }
+    if pinning { Scheduler.pinByNumber(domain) }
     // Up, but nobody decides who runs before every CPU is on its own stack.
     vcpu[].holds.fetchAnd(~VCPUHold.down)
     Scheduler.settle(vcpu)
-  }
-
-  /// `dom0_vcpus_pin`: each vCPU may run on the CPU of its own number only.
-  private static func pin(_ domain: Ref<Domain>) {
-    for index in 0..<domain[].maximumVCPUs {
-      guard let vcpu = domain[].vcpu(index: index) else { continue }
-      // More vCPUs than CPUs: they go round.
-      _ = try? Scheduler.setAffinity(vcpu, hard: CPUMask(cpu: index % CPUs.started), soft: nil, force: false)
-    }
   }
 
   private static func releaseModules(_ boot: BootInformation) {

@@ -100,6 +100,14 @@ extension Scheduler {
     }
   }
 
+  /// Has each vCPU of a domain run only on the CPU of its own number (`dom0_vcpus_pin`). More of them than CPUs go round.
+  public static func pinByNumber(_ domain: Ref<Domain>) {
+    for index in 0..<domain[].maximumVCPUs {
+      guard let vcpu = domain[].vcpu(index: index) else { continue }
+      _ = try? setAffinity(vcpu, hard: CPUMask(cpu: index % CPUs.started), soft: nil, force: false)
+    }
+  }
+
   /// Where a vCPU is wanted to run, as it was set.
   public static func affinity(_ vcpu: Ref<VCPU>) -> VCPUAffinity {
     Ref<Hypervisor>.shared[].pools.withLock { _ in vcpu[].affinity }
