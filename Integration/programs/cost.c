@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +98,91 @@ static uint64_t context_switch(void) {
   return cost;
 }
 
+// A program starts itself anew: what a shell does for each command.
+static uint64_t fork_and_exec(void) {
+  enum { times = 20 };
+  uint64_t start = now();
+  for (int i = 0; i < times; i++) {
+    pid_t child = fork();
+    if (child < 0) stop("cost: fork");
+    if (child == 0) {
+      execl("/proc/self/exe", "cost", "nothing", (char *)0);
+      _exit(1);
+    }
+    int status = 1;
+    if (waitpid(child, &status, 0) != child || status != 0) stop("cost: exec");
+  }
+  return (now() - start) / times;
+}
+
+// The first touch of anonymous memory, and its end.
+static uint64_t anonymous_memory(void) {
+  uint64_t start = now();
+  volatile char *map = mmap(0, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) stop("cost: mmap");
+  for (int i = 0; i < pages; i++) map[i * page] = 1;
+  munmap((void *)map, pages * page);
+  return (now() - start) / pages;
+}
+
+// One page goes from writable to read-only and back, touched in between.
+static uint64_t change_protection(void) {
+  enum { times = 200 };
+  volatile char *map = mmap(0, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) stop("cost: mmap");
+  map[0] = 1;
+  uint64_t start = now();
+  for (int i = 0; i < times; i++) {
+    if (mprotect((void *)map, page, PROT_READ) != 0) stop("cost: mprotect");
+    (void)map[0];
+    if (mprotect((void *)map, page, PROT_READ | PROT_WRITE) != 0) stop("cost: mprotect");
+    map[0] = 1;
+  }
+  uint64_t cost = (now() - start) / (2 * times);
+  munmap((void *)map, page);
+  return cost;
+}
+
+static void ignore(int number) { (void)number; }
+
+static uint64_t signal_to_itself(void) {
+  enum { times = 500 };
+  struct sigaction action = {.sa_handler = ignore};
+  sigaction(SIGUSR1, &action, 0);
+  uint64_t start = now();
+  for (int i = 0; i < times; i++) raise(SIGUSR1);
+  return (now() - start) / times;
+}
+
+static sigjmp_buf resume;
+static void leap(int number) { siglongjmp(resume, number); }
+
+// A write to a read-only page, and the signal for it.
+static uint64_t protection_fault(void) {
+  enum { times = 500 };
+  struct sigaction action = {.sa_handler = leap};
+  sigaction(SIGSEGV, &action, 0);
+  volatile char *map = mmap(0, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) stop("cost: mmap");
+  volatile int left = times;
+  uint64_t start = now();
+  sigsetjmp(resume, 1);
+  if (left-- > 0) map[0] = 1;
+  uint64_t cost = (now() - start) / times;
+  munmap((void *)map, page);
+  signal(SIGSEGV, SIG_DFL);
+  return cost;
+}
+
+// Sleeping until a timer: the CPU goes idle and comes back. What it takes beyond the time asked for.
+static uint64_t sleep_and_wake(void) {
+  enum { times = 50, nanoseconds = 200000 };
+  struct timespec time = {.tv_nsec = nanoseconds};
+  uint64_t start = now();
+  for (int i = 0; i < times; i++) clock_nanosleep(CLOCK_MONOTONIC, 0, &time, 0);
+  return (now() - start) / times - nanoseconds;
+}
+
 static void report(const char *name, uint64_t (*measure)(void)) {
   uint64_t best = measure();
   for (int i = 0; i < 9; i++) {
@@ -106,7 +193,9 @@ static void report(const char *name, uint64_t (*measure)(void)) {
   fflush(stdout);
 }
 
-int main(void) {
+int main(int count, char **words) {
+  // The program that fork_and_exec starts.
+  if (count > 1 && words[1][0] == 'n') return 0;
   cpu_set_t first;
   CPU_ZERO(&first);
   CPU_SET(0, &first);
@@ -116,5 +205,11 @@ int main(void) {
   report("page-fault-around", page_fault_around);
   report("fork-exit", fork_and_exit);
   report("context-switch", context_switch);
+  report("fork-exec", fork_and_exec);
+  report("anonymous-memory", anonymous_memory);
+  report("change-protection", change_protection);
+  report("signal", signal_to_itself);
+  report("protection-fault", protection_fault);
+  report("sleep", sleep_and_wake);
   return 0;
 }
