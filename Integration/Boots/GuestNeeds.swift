@@ -27,6 +27,7 @@ public struct GuestNeeds: Sendable {
     "failsafe": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
     // The same: on a CPU each, registers would never be switched.
     "smp-fpu": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
+    "smp-cr4": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
     // With separate page tables for user mode Xen leaves the table readable all the same.
     "user-m2p-strict": GuestNeeds { $0.expectedOnXen = ["GUEST user-m2p-strict: FAIL vector: expected 0xe, saw 0x6"] },
     // QEMU 7.2 gives `int n` through a closed gate a wrong error code, by which Xen cannot tell the vector.

@@ -189,6 +189,11 @@ static inline uint16_t gk_read_fs(void) {
   return (uint16_t)selector;
 }
 static inline void gk_set_vector0(uint64_t value) { __asm__ volatile("movq %0, %%xmm0" : : "r"(value)); }
+static inline uint64_t gk_read_fs_base(void) {
+  uint64_t value;
+  __asm__ volatile("rdfsbase %0" : "=r"(value));
+  return value;
+}
 static inline uint64_t gk_get_vector0(void) {
   uint64_t value;
   __asm__ volatile("movq %%xmm0, %0" : "=r"(value));

@@ -31,24 +31,34 @@ enum ControlEmulation {
       // There is a hypercall for it, which can be preempted; this way stays for kernels that write what is there already.
       return value & PTE.frameMask == vcpu[].kernelTable?.physical
     case .cr4:
-      vcpu[].cr4 = value & guestCR4 | vcpu[].cr4 & ~guestCR4
+      vcpu[].cr4 = vcpu.possibleCR4(value)
+      vcpu.loadCR4()
       return true
     case .cr8: return false
     }
   }
-
-  /// The bits of CR4 that a guest may flip: TSD, DE, FSGSBASE and OSXSAVE. They change what it is told, not the CPU: the
-  /// features behind them are always on.
-  static let guestCR4: UInt64 = 1 &<< 2 | 1 &<< 3 | 1 &<< 16 | 1 &<< 18
 }
 
 extension Ref where T == VCPU {
-  /// CR4 at a vCPU's start.
-  public static var initialCR4: UInt64 {
-    var value: UInt64 = 0x620
-    if CPUFeatures.current.xsave { value |= 1 &<< 18 }
-    if CPUFeatures.current.fsgsbase { value |= 1 &<< 16 }
-    return value
+  /// CR4 at a vCPU's start: nothing is on that a guest may choose.
+  public static var initialCR4: UInt64 { CR4.alwaysOn }
+
+  /// What a guest's wish for CR4 comes to: its choice where it has one, of what its policy lets it have, and what is always so.
+  public func possibleCR4(_ wish: UInt64) -> UInt64 {
+    let domain = self[].domain
+    var choice = CR4.timeStampDisable | CR4.debuggingExtensions
+    if CPUFeatures.current.fsgsbase && domain[].processor.showsSegmentBases { choice |= CR4.segmentBases }
+    if domain[].processor.extendedStateMask != 0 { choice |= CR4.extendedStates }
+    return CR4.alwaysOn | wish & choice
+  }
+
+  /// Has the CPU that runs this do what the guest has chosen in CR4: keep applications from the time-stamp counter, and let them
+  /// have the instructions for segment bases (XSA-293: they must not have them behind their kernel's back). What else it may
+  /// choose only changes what it is told.
+  func loadCR4() {
+    let inForce = CR4.timeStampDisable | CR4.segmentBases
+    let (old, wanted) = (Registers.cr4, self[].cr4 & inForce)
+    if old & inForce != wanted { Registers.cr4 = old & ~inForce | wanted }
   }
 
   /// Sets or clears TS for the guest, on the CPU that runs it.

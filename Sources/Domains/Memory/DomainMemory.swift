@@ -25,7 +25,8 @@ public struct DomainMemory: ~Copyable {
       let word = (index &- 1) &* 3
       _ = map.append(
         E820Entry(
-          start: PhysicalWindow.load(furtherRanges, word: word), size: PhysicalWindow.load(furtherRanges, word: word &+ 1),
+          start: PhysicalWindow.load(furtherRanges, word: word),
+          size: PhysicalWindow.load(furtherRanges, word: word &+ 1),
           kind: UInt32(truncatingIfNeeded: PhysicalWindow.load(furtherRanges, word: word &+ 2))))
     }
     return map

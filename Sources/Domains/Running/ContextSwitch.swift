@@ -46,6 +46,7 @@ extension Ref where T == VCPU {
     // Others may have left work on the domain's tables while none of its vCPUs ran here (rule T1).
     PhysicalCPU.noteTeardown(domain[].pageTables.withLock { $0.isEmpty })
     cpu[].area.loadLDT(entries: self[].ldtEntries)
+    loadCR4()
     loadSegments()
     // All components, whatever the guest has enabled: SSE works without, and what it enables later must be its own.
     cpu[].setXCR0(CPUFeatures.current.xcr0)

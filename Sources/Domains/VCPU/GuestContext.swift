@@ -119,7 +119,7 @@ public enum GuestContext {
     vcpu[].kernelStackPointer = (try? GuestMemory.read64(address + UInt64(VCPUContextLayout.kernelStackPointer))) ?? 0
     vcpu[].kernelTable = kernelTable
     vcpu[].userTable = userTable
-    vcpu[].cr4 = Ref<VCPU>.initialCR4
+    vcpu[].cr4 = vcpu.possibleCR4((try? GuestMemory.read64(address + UInt64(VCPUContextLayout.control &+ 32))) ?? 0)
     if flags & 1 != 0 {
       let area = vcpu[].extendedState
       _ = GuestMemory.read(address, frame: area.frame, offset: area.offset, count: 512)

@@ -70,9 +70,9 @@ public struct VCPU: ~Copyable {
   public var gsBaseUser: UInt64 = 0
   /// Debug registers 0 to 3, 6, 7 at their numbers.
   public var debug = InlineArray<8, UInt64>(repeating: 0)
-  /// CR0 and CR4 as the guest believes them to be: only TS of the first has an effect.
+  /// CR0 as the guest believes it to be: only TS has an effect.
   public var cr0: UInt64 = 0x8005_0033
-  /// CR4; see `cr0`.
+  /// CR4 as the guest believes it to be; `loadCR4` says what has an effect.
   public var cr4: UInt64 = 0
   /// XCR0 as the guest has set it.
   public var xcr0: UInt64 = 1

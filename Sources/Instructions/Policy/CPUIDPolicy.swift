@@ -101,6 +101,9 @@ public struct CPUIDPolicy: Sendable {
   /// Whether the guest is told of MSR IA32_ARCH_CAPABILITIES, if the processor has it.
   public var showsCapabilities: Bool { maximumBasicLeaf >= 7 && visible(.structuredEDX) &>> 29 & 1 != 0 }
 
+  /// Whether the guest is told of the instructions for segment bases (FSGSBASE), if the processor has them.
+  public var showsSegmentBases: Bool { maximumBasicLeaf >= 7 && visible(.structuredEBX) & 1 != 0 }
+
   /// What the guest sees in `leaf` and `subleaf`.
   ///
   /// - Parameter host: executes CPUID on this processor; asked only for leaves that exist.

@@ -89,16 +89,18 @@ public enum Registers {
     martlet_wrmsr_safe(number, value)
   }
 
-  // Segment bases. FS and GS are the guest's while the hypervisor runs; the inactive GS base is behind SWAPGS.
+  // Segment bases. FS and GS are the guest's while the hypervisor runs; the inactive GS base is behind SWAPGS. The instructions for
+  // them are there when the running guest wants them for itself (CR4.FSGSBASE); the registers always are.
+  @inlinable @inline(__always) static var hasBaseInstructions: Bool { cr4 & CR4.segmentBases != 0 }
   /// The active FS base.
   @inlinable public static var fsBase: UInt64 {
-    get { CPUFeatures.current.fsgsbase ? martlet_rdfsbase() : martlet_rdmsr(0xc000_0100) }
-    set { if CPUFeatures.current.fsgsbase { martlet_wrfsbase(newValue) } else { martlet_wrmsr(0xc000_0100, newValue) } }
+    get { hasBaseInstructions ? martlet_rdfsbase() : martlet_rdmsr(0xc000_0100) }
+    set { if hasBaseInstructions { martlet_wrfsbase(newValue) } else { martlet_wrmsr(0xc000_0100, newValue) } }
   }
   /// The active GS base.
   @inlinable public static var gsBase: UInt64 {
-    get { CPUFeatures.current.fsgsbase ? martlet_rdgsbase() : martlet_rdmsr(0xc000_0101) }
-    set { if CPUFeatures.current.fsgsbase { martlet_wrgsbase(newValue) } else { martlet_wrmsr(0xc000_0101, newValue) } }
+    get { hasBaseInstructions ? martlet_rdgsbase() : martlet_rdmsr(0xc000_0101) }
+    set { if hasBaseInstructions { martlet_wrgsbase(newValue) } else { martlet_wrmsr(0xc000_0101, newValue) } }
   }
   /// The GS base behind SWAPGS.
   @inlinable public static var inactiveGSBase: UInt64 {

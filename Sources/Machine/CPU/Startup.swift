@@ -6,12 +6,11 @@ import CMachine
   /// Bringing CPUs up.
   public enum Startup {
     /// Sets the control registers as the hypervisor runs with: write protection on, no global pages, SMEP and SMAP where
-    /// the CPU has them and the command line allows, FPU ready, XSAVE on.
+    /// the CPU has them and the command line allows, FPU ready, XSAVE on. What of CR4 is a guest's choice comes with the guest.
     public static func configureCPU(smep: Bool, smap: Bool) {
       let f = CPUFeatures.current
       martlet_write_cr0(0x8005_0033 & ~0x4_0000)
       var cr4: UInt64 = 0x20 | 0x200 | 0x400  // PAE, OSFXSR, OSXMMEXCPT
-      if f.fsgsbase { cr4 |= 1 &<< 16 }
       if f.xsave { cr4 |= 1 &<< 18 }
       if f.smep && smep { cr4 |= 1 &<< 20 }
       if f.smap && smap { cr4 |= 1 &<< 21 }
