@@ -6,8 +6,8 @@
 import CGuestKit
 import GuestKit
 
-private let timeStampDisable: UInt64 = 1 << 2
-private let segmentBases: UInt64 = 1 << 16
+private let tsd: UInt64 = 1 << 2
+private let fsGSBase: UInt64 = 1 << 16
 
 private func readCR4() throws(Failure) -> UInt64 {
   let read = attempt([0x0f, 0x20, 0xe0])
@@ -19,7 +19,7 @@ private func writeCR4(_ value: UInt64) throws(Failure) {
   try expectNoFault("mov cr4, rax", attempt([0x0f, 0x22, 0xe0], rax: value))
 }
 
-private let systemCall: [UInt8] = [0x0f, 0x05]
+private let callBytes: [UInt8] = [0x0f, 0x05]
 private let readTimeStamp: [UInt8] = [0x0f, 0x31]
 private let readFSBase: [UInt8] = [0xf3, 0x48, 0x0f, 0xae, 0xc0]
 private let writeGSBase: [UInt8] = [0xf3, 0x48, 0x0f, 0xae, 0xd8]
@@ -35,11 +35,11 @@ private func hasSegmentBases() throws(Failure) -> Bool {
 func timeStampControl() -> Guest {
   Guest("cr4-time-stamp", "CR4.TSD keeps user mode from rdtsc, and not the kernel") { () throws(Failure) in
     let before = try readCR4()
-    try expect("TSD at first", before & timeStampDisable, 0)
-    let user = UserSpace(readTimeStamp + systemCall)
+    try expect("TSD at first", before & tsd, 0)
+    let user = UserSpace(readTimeStamp + callBytes)
     try expect("user rdtsc", user.run().vector, Vector.syscall)
-    try writeCR4(before | timeStampDisable)
-    try expect("TSD is set", try readCR4(), before | timeStampDisable)
+    try writeCR4(before | tsd)
+    try expect("TSD is set", try readCR4(), before | tsd)
     user.reset()
     let refused = user.run()
     try expect("user rdtsc with TSD", refused.vector, Vector.generalProtection)
@@ -64,14 +64,14 @@ func segmentBaseControl() -> Guest {
     let before = try readCR4()
     note("CR4 at first", Int(before))
     guard try hasSegmentBases() else { return note("no such instructions on this CPU", 0) }
-    try expect("FSGSBASE at first", before & segmentBases, 0)
-    let user = UserSpace(writeGSBase + systemCall)
+    try expect("FSGSBASE at first", before & fsGSBase, 0)
+    let user = UserSpace(writeGSBase + callBytes)
     try expect("user wrgsbase", user.run().vector, Vector.invalidOpcode)
     try expectFault("kernel rdfsbase", attempt(readFSBase), Vector.invalidOpcode)
 
     try expect("set_segment_base", hypercall(__HYPERVISOR_set_segment_base, UInt64(SEGBASE_FS), 0x1234_5000), 0)
-    try writeCR4(before | segmentBases)
-    try expect("FSGSBASE is set", try readCR4(), before | segmentBases)
+    try writeCR4(before | fsGSBase)
+    try expect("FSGSBASE is set", try readCR4(), before | fsGSBase)
     let base = attempt(readFSBase)
     try expectNoFault("kernel rdfsbase, enabled", base)
     try expect("the base from before", base.registers.rax, 0x1234_5000)
@@ -101,7 +101,7 @@ func controlOfEach() -> Guest {
       "initialise",
       VCPU.initialise(1) { _ in
         // Without a success the first use below ends the test.
-        _ = attempt([0x0f, 0x22, 0xe0], rax: segmentBases)
+        _ = attempt([0x0f, 0x22, 0xe0], rax: fsGSBase)
         isReady = true
         while !mayEnd {
           hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield))
