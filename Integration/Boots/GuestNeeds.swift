@@ -6,6 +6,8 @@
 /// A guest's machine and ending.
 public struct GuestNeeds: Sendable {
   public var cpus = 1
+  /// QEMU's name of the processor, where another than the usual one matters.
+  public var model: String?
   /// Added to the hypervisor's command line.
   public var hypervisorOptions = ""
   /// What the console has to show, in order; empty for the usual "GUEST name: PASS".
@@ -27,6 +29,11 @@ public struct GuestNeeds: Sendable {
     "failsafe": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
     // The same: on a CPU each, registers would never be switched.
     "smp-fpu": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
+    // FXSAVE, of which QEMU knows that it minds TS.
+    "smp-fpu-taskswitch": GuestNeeds {
+      $0.hypervisorOptions = "dom0_max_vcpus=2"
+      $0.model = "qemu64"
+    },
     "smp-cr4": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
     // With separate page tables for user mode Xen leaves the table readable all the same.
     "user-m2p-strict": GuestNeeds { $0.expectedOnXen = ["GUEST user-m2p-strict: FAIL vector: expected 0xe, saw 0x6"] },

@@ -84,6 +84,7 @@ func allGuests() -> [Guest] {
     processorTimers(),
     remoteFlush(),
     vectorState(),
+    taskSwitchedElsewhere(),
     controlOfEach(),
     failsafe(),
     typeChangeFlush(),

@@ -41,6 +41,7 @@ enum GuestRuns {
       var line = QEMULine()
       line.memory = 256
       line.cpus = needs.cpus
+      line.cpuModel = needs.model ?? line.cpuModel
       line.network = false
       line.hypervisor = hypervisor
       line.hypervisorOptions = [BootRuns.hypervisorOptions, "dom0_mem=64M", needs.hypervisorOptions]
