@@ -189,6 +189,11 @@ static inline uint16_t gk_read_fs(void) {
   return (uint16_t)selector;
 }
 static inline void gk_set_vector0(uint64_t value) { __asm__ volatile("movq %0, %%xmm0" : : "r"(value)); }
+static inline uint64_t gk_time_stamp_auxiliary(void) {
+  uint32_t low, high, auxiliary;
+  __asm__ volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(auxiliary));
+  return auxiliary;
+}
 static inline uint64_t gk_read_fs_base(void) {
   uint64_t value;
   __asm__ volatile("rdfsbase %0" : "=r"(value));

@@ -130,6 +130,11 @@ MARTLET_INLINE bool martlet_fxrstor(uint64_t a) {
   __asm__ volatile("1: fxrstorq (%1)\n\txorl %0, %0\n2:\n" MARTLET_FIXUP("1b", "2b") : "+r"(bad) : "r"(a) : "memory");
   return bad == 0;
 }
+// Has the x87's pointers to the last instruction and operand be ours, which are no secret.
+MARTLET_INLINE void martlet_replace_fpu_pointers(void) {
+  static const int32_t anything = 0;
+  __asm__ volatile("fnclex\n\tffree %%st(7)\n\tfildl %0" ::"m"(anything) : "memory");
+}
 MARTLET_INLINE void martlet_xsave(uint64_t a, uint64_t mask) {
   __asm__ volatile("xsaveq (%0)" ::"r"(a), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32)) : "memory");
 }

@@ -73,6 +73,7 @@ MARTLET_SEGMENT(fs)
 MARTLET_SEGMENT(gs)
 MARTLET_INLINE void martlet_fxsave(uint64_t a) { (void)a; }
 MARTLET_INLINE bool martlet_fxrstor(uint64_t a) { (void)a; return true; }
+MARTLET_INLINE void martlet_replace_fpu_pointers(void) {}
 MARTLET_INLINE void martlet_xsave(uint64_t a, uint64_t mask) { (void)a; (void)mask; }
 MARTLET_INLINE bool martlet_xrstor(uint64_t a, uint64_t mask) { (void)a; (void)mask; return true; }
 MARTLET_INLINE bool martlet_xsetbv(uint32_t index, uint64_t v) { (void)index; (void)v; return true; }

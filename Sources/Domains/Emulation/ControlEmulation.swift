@@ -61,6 +61,13 @@ extension Ref where T == VCPU {
     if old & inForce != wanted { Registers.cr4 = old & ~inForce | wanted }
   }
 
+  /// Has RDTSCP and RDPID tell what the guest has set for them, on the CPU that runs this.
+  func loadTimeStampAuxiliary(_ cpu: Ref<PhysicalCPU>) {
+    guard CPUFeatures.current.timeStampAuxiliary, cpu[].timeStampAuxiliary != self[].tscAux else { return }
+    Registers.setMSR(MSRNumber.timeStampAuxiliary, self[].tscAux)
+    cpu[].timeStampAuxiliary = self[].tscAux
+  }
+
   /// Sets or clears TS for the guest, on the CPU that runs it.
   public func setTaskSwitched(_ on: Bool) {
     self[].taskSwitched = on

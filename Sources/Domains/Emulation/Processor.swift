@@ -99,6 +99,7 @@ enum ModelSpecific {
       case .timeStampAuxiliary:
         guard value &>> 32 == 0 else { return false }
         vcpu[].tscAux = value
+        vcpu.loadTimeStampAuxiliary(Ref<PhysicalCPU>.current)
       case .fsBase, .gsBase, .kernelGSBase:
         guard LinearAddress(value).isCanonical else { return false }
         if register == .fsBase {

@@ -21,6 +21,8 @@ extension Ref where T == VCPU {
       self[].gsBaseUser = Registers.gsBase
       self[].gsBaseKernel = Registers.inactiveGSBase
     }
+    // With TS set, saving would be a use of the FPU that faults.
+    if self[].taskSwitched { Registers.clearTaskSwitched() }
     cpu[].setXCR0(CPUFeatures.current.xcr0)
     self[].extendedState.save()
     if self[].debug[7] & 0xff != 0 {
@@ -47,12 +49,14 @@ extension Ref where T == VCPU {
     PhysicalCPU.noteTeardown(domain[].pageTables.withLock { $0.isEmpty })
     cpu[].area.loadLDT(entries: self[].ldtEntries)
     loadCR4()
+    loadTimeStampAuxiliary(cpu)
     loadSegments()
     // All components, whatever the guest has enabled: SSE works without, and what it enables later must be its own.
     cpu[].setXCR0(CPUFeatures.current.xcr0)
+    Registers.clearTaskSwitched()
     self[].extendedState.restore()
     cpu[].setXCR0(self[].xcr0)
-    if self[].taskSwitched { Registers.setTaskSwitched() } else { Registers.clearTaskSwitched() }
+    if self[].taskSwitched { Registers.setTaskSwitched() }
     if self[].debug[7] & 0xff != 0 {
       for index in 0..<4 { Registers.setDebug(index, self[].debug[index]) }
       Registers.setDebug(6, self[].debug[6])

@@ -36,6 +36,8 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var needsFailsafe = false
   /// XCR0 as this CPU has it.
   public var xcr0: UInt64 = 0
+  /// TSC_AUX as this CPU has it; what it starts with is nobody's.
+  public var timeStampAuxiliary = UInt64.max
   /// Page tables were left to be taken apart when the CPU went idle.
   public var hasTeardown = false
   /// The error code of the last fault in the hypervisor that was provided for.

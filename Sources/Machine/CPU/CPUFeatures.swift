@@ -22,6 +22,11 @@ public struct CPUFeatures: BitwiseCopyable {
   public var x2apic = false
   /// AMD, or Hygon.
   public var isAMD = false
+  /// Loading x87 state leaves the pointers to the last instruction and operand as they are, unless an exception is pending: AMD's
+  /// older processors. Another guest could read them (XSA-52).
+  public var keepsFPUPointers = false
+  /// RDTSCP or RDPID, and with them the TSC_AUX register.
+  public var timeStampAuxiliary = false
   /// How many bits a physical address has.
   public var physicalBits: UInt8 = 36
   /// XCR0 bits that the CPU knows and guests may use.
@@ -53,10 +58,17 @@ public struct CPUFeatures: BitwiseCopyable {
       // QEMU's emulation (version 7.2) gets SMAP wrong for guest kernels in ring 3: leave it alone there.
       f.smap = seven.ebx & (1 &<< 20) != 0 && !isEmulatedByQEMU
       f.umip = seven.ecx & (1 &<< 2) != 0
+      f.timeStampAuxiliary = seven.ecx & (1 &<< 22) != 0
     }
     let extended = martlet_cpuid(0x8000_0000, 0).eax
-    if extended >= 0x8000_0001 { f.gigabytePages = martlet_cpuid(0x8000_0001, 0).edx & (1 &<< 26) != 0 }
+    if extended >= 0x8000_0001 {
+      let more = martlet_cpuid(0x8000_0001, 0).edx
+      f.gigabytePages = more & (1 &<< 26) != 0
+      if more & (1 &<< 27) != 0 { f.timeStampAuxiliary = true }
+    }
     if extended >= 0x8000_0008 { f.physicalBits = UInt8(martlet_cpuid(0x8000_0008, 0).eax & 0xff) }
+    // RstrFpErrPtrs: newer ones of AMD's load them always.
+    f.keepsFPUPointers = f.isAMD && (extended < 0x8000_0008 || martlet_cpuid(0x8000_0008, 0).ebx & 4 == 0)
     if f.xsave, highest.eax >= 0xd {
       let leaf = martlet_cpuid(0xd, 0)
       // x87, SSE, AVX, AVX-512: what a guest may hold. The rest (MPX, PKRU, AMX) is not offered.

@@ -59,6 +59,7 @@ public struct ExtendedStateArea: BitwiseCopyable {
 
   /// Loads this CPU's state. An image that the CPU refuses (one that a tool set) is replaced by the state after reset.
   public func restore() {
+    if CPUFeatures.current.keepsFPUPointers { martlet_replace_fpu_pointers() }
     if load() { return }
     reset()
     _ = load()
