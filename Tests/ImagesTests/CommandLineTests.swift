@@ -30,7 +30,7 @@ private func reports(_ line: String) -> [String] {
   @Test func defaults() {
     let options = parse("")
     #expect(
-      options.com1 == nil && options.console == [.com1, .vga] && options.maximumCPUs == nil && options.smap
+      options.com1 == nil && options.console == [.com1, .vga] && options.maximumCPUs == nil && options.smap == nil
         && options.smep)
     #expect(options.logLevels.always == .warning && options.guestLogLevels.always == .none)
     #expect(options.guestLogLevels.rateLimited == .warning && options.domain0VCPUs == .asCPUs && !options.noReboot)
@@ -184,7 +184,7 @@ private func reports(_ line: String) -> [String] {
     #expect(options.console == [.com1, .com2] && options.consoleRingSize == 65536 && options.consoleToRing)
     #expect(options.consoleSwitch == UInt8(ascii: "b") && !options.givesConsoleToDomain0 && options.pinsDomain0)
     #expect(options.memoryLimit == 4 << 30 && options.availableMemory == 1 << 30 && options.maximumCPUs == 1)
-    #expect(!options.smap && !options.smep && options.clockSource == .hpet && options.grantTableVersion == 1)
+    #expect(options.smap == false && !options.smep && options.clockSource == .hpet && options.grantTableVersion == 1)
     #expect(
       !options.transitiveGrants && !options.grantTransfer && options.grantFrames == 32 && options.grantMapFrames == 256)
     #expect(options.isolatesDomain0PageTables == true && options.isolatesGuestPageTables == false && options.watchdog)

@@ -28,7 +28,7 @@ public enum BootSequence {
     }
     BootPolicy.reboots = !first.noReboot
     BootPolicy.usesSMEP = first.smep
-    BootPolicy.usesSMAP = first.smap
+    BootPolicy.usesSMAP = first.smap ?? !CPUFeatures.isEmulatedByQEMU
     ConsoleSetup.open(first, &memory)
     greet()
     PhysicalWindow.withHypervisorOwned(physical: line.address, count: line.length) { ConsoleSetup.report(first, $0) }

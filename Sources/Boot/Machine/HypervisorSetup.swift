@@ -12,7 +12,7 @@ enum HypervisorSetup {
     _ processors: ProcessorList, _ memory: inout BootMemory
   ) {
     let frames = min(map.endOfRAM &>> 12, (HypervisorSpace.windowEnd &- HypervisorSpace.window) &>> 12)
-    if CPUFeatures.current.smap && options.smap { Startup.patchGuestAccess() }
+    if CPUFeatures.current.smap && BootPolicy.usesSMAP { Startup.patchGuestAccess() }
     InterruptTable.build()
     guard let tables = HypervisorPageTables(memory: &memory) else { outOfMemory() }
     let data = PTE.present | PTE.writable | PTE.noExecute
@@ -38,7 +38,7 @@ enum HypervisorSetup {
     memory.reach = frames
     fill(m2p, m2pFrames)
     makeLedger(map, frames, m2p, m2pFrames, &memory)
-    Startup.configureCPU(smep: options.smep, smap: options.smap)
+    Startup.configureCPU(smep: BootPolicy.usesSMEP, smap: BootPolicy.usesSMAP)
     area.load()
     LegacyPIC.disable()
     LocalAPIC.enable()

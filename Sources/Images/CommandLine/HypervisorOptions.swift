@@ -98,8 +98,8 @@ public struct HypervisorOptions {
   public internal(set) var memoryLimit: UInt64?
   /// `availmem=`: bytes of RAM to use at most; nil for all.
   public internal(set) var availableMemory: UInt64?
-  /// `smap=`; false also for `hvm`.
-  public internal(set) var smap = true
+  /// `smap=`; false also for `hvm`, nil for where it works.
+  public internal(set) var smap: Bool?
   /// `smep=`; false also for `hvm`.
   public internal(set) var smep = true
   /// `clocksource=`; nil for the best there is.

@@ -55,8 +55,7 @@ public struct CPUFeatures: BitwiseCopyable {
       let seven = martlet_cpuid(7, 0)
       f.fsgsbase = seven.ebx & 1 != 0
       f.smep = seven.ebx & (1 &<< 7) != 0
-      // QEMU's emulation (version 7.2) gets SMAP wrong for guest kernels in ring 3: leave it alone there.
-      f.smap = seven.ebx & (1 &<< 20) != 0 && !isEmulatedByQEMU
+      f.smap = seven.ebx & (1 &<< 20) != 0
       f.umip = seven.ecx & (1 &<< 2) != 0
       f.timeStampAuxiliary = seven.ecx & (1 &<< 22) != 0
     }
@@ -82,8 +81,9 @@ public struct CPUFeatures: BitwiseCopyable {
     return f
   }
 
-  /// Whether the CPU is QEMU's emulation: hypervisor leaf "TCGTCGTCGTCG".
-  static var isEmulatedByQEMU: Bool {
+  /// Whether the CPU is QEMU's emulation: hypervisor leaf "TCGTCGTCGTCG". Version 7.2 reads the frame of an IRET in ring 3 as the
+  /// kernel would, which SMAP then forbids: a guest kernel that synchronises its core so is lost.
+  public static var isEmulatedByQEMU: Bool {
     guard martlet_cpuid(1, 0).ecx &>> 31 != 0 else { return false }
     let leaf = martlet_cpuid(0x4000_0000, 0)
     return leaf.ebx == 0x5447_4354 && leaf.ecx == 0x4354_4743 && leaf.edx == 0x4743_5447
