@@ -29,6 +29,7 @@ public enum LocalAPIC {
 
   /// Enables the APIC of this CPU: spurious vector, everything local masked except the timer, which is stopped.
   public static func enable() {
+    useRegistersInMemory()
     write(0xe0, 0xffff_ffff)  // flat destination format
     write(0xd0, 1 &<< 24)
     write(0x320, 0x1_0000 | UInt32(HypervisorVector.timer.rawValue))
@@ -43,6 +44,18 @@ public enum LocalAPIC {
     write(0x280, 0)
     write(0xf0, 0x100 | UInt32(HypervisorVector.spurious.rawValue))
     acknowledge()
+  }
+
+  /// Has the APIC of this CPU be on, with its registers where they are expected in memory. Firmware may have left it in register
+  /// mode (x2APIC), from which the way back leads through off. It has nothing to do where all is well, as on most machines.
+  private static func useRegistersInMemory() {
+    let register: UInt32 = 0x1b  // IA32_APIC_BASE
+    let (registerMode, on): (UInt64, UInt64) = (1 &<< 10, 1 &<< 11)
+    guard let found = Registers.msr(register) else { return }
+    let wanted = defaultAddress | found & 0x100 | on
+    guard found & 0xf_ffff_ffff_fe00 != wanted & ~0x1ff else { return }
+    if found & registerMode != 0 { Registers.setMSR(register, wanted & ~on) }
+    Registers.setMSR(register, wanted)
   }
 
   /// Ends the interrupt in service with the highest priority.
