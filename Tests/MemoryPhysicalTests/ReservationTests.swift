@@ -192,6 +192,7 @@ import XenABI
       #expect(guest.call(memoryOp, UInt64(XENMEM_maximum_ram_page)) == Int64(PhysicalWorld.frames) - 1)
       #expect(guest.call(memoryOp, UInt64(XENMEM_current_reservation), guest.address(0)) == 1)
       #expect(guest.call(memoryOp, UInt64(XENMEM_maximum_reservation), guest.address(0)) == 77)
+      #expect(guest.call(memoryOp, UInt64(XENMEM_maximum_gpfn), guest.address(0)) == 0)
       PhysicalWindow.store(guest.domain[].sharedInfo, word: Int(OFFSET_shared_info_max_pfn) >> 3, 1234)
       #expect(guest.call(memoryOp, UInt64(XENMEM_maximum_gpfn), guest.address(0)) == 1233)
       #expect(guest.call(memoryOp, 63) == XenError.notImplemented.code)

@@ -29,12 +29,12 @@ func maximumReservation(_ call: Hypercall, _ at: LinearAddress) throws(XenError)
 }
 
 /// XENMEM_maximum_gpfn: the highest frame number that a domain uses for itself. Only the domain knows: it says how many there
-/// are in its shared page (`max_pfn` of struct arch_shared_info).
+/// are in its shared page (`max_pfn` of struct arch_shared_info), and zero while it has said nothing.
 ///
 /// - Throws: `fault`; `notPermitted`; `noSuchDomain`.
 func maximumGuestFrame(_ call: Hypercall, _ at: LinearAddress) throws(XenError) -> UInt64 {
   let domain = try namedDomain(call, at)
-  return PhysicalWindow.load(domain[].sharedInfo, word: Int(OFFSET_shared_info_max_pfn) &>> 3) &- 1
+  return max(PhysicalWindow.load(domain[].sharedInfo, word: Int(OFFSET_shared_info_max_pfn) &>> 3), 1) &- 1
 }
 
 /// XENMEM_set_pod_target and XENMEM_get_pod_target: filling on demand needs a translated guest.
