@@ -17,6 +17,15 @@ func memoryAreas() -> Guest {
     try require("its scale is set", Memory.load32(area + 256 + 24) != 0)
     try expect("same scale", Memory.load32(area + 256 + 24), Memory.load32(SharedInfo.vcpu(0) + 32 + 24))
 
+    // A null address ends it.
+    var none: UInt64 = 0
+    try expect("no runstate area", VCPU.operate(VCPUOP_register_runstate_memory_area, 0, &none), 0)
+    try expect("no time area", VCPU.operate(VCPUOP_register_vcpu_time_memory_area, 0, &none), 0)
+    for word in UInt64(0)..<64 { Memory.store64(area + word * 8, 0) }
+    Request(words: [0, 0, Time.system() + 5_000_000]).call(__HYPERVISOR_sched_op, SCHEDOP_poll)
+    Time.spin(5_000_000)
+    for word in UInt64(0)..<64 { try expect("nothing is written any more", Memory.load64(area + word * 8), 0) }
+
     let page = Pages.take()
     var move = vcpu_register_vcpu_info(mfn: Frames.machine(page), offset: 4090, rsvd: 0)
     try expect("over the page's end", VCPU.operate(VCPUOP_register_vcpu_info, 0, &move), ErrorCode.noSuchDevice)

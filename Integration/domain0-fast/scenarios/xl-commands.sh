@@ -190,6 +190,28 @@ renewed() { [ "$(xl domid alpha)" -gt "$number" ]; }
 until_true 90 renewed || bad "alpha has not got a new number: $(xl list)"
 answers alpha
 
+step save-restore
+linux_guest saved 34 'memory = 80' 'vcpus = 2'
+create saved
+answers saved
+on saved 'echo kept >/tmp/mark'
+# A checkpoint leaves it running.
+xl save -c saved /tmp/saved >/tmp/save.log 2>&1 || bad "xl save -c: $(tail -n 1 /tmp/save.log)"
+answers saved 30
+on saved 'echo more >>/tmp/mark'
+number=$(xl domid saved)
+xl save saved /tmp/saved >/tmp/save.log 2>&1 || bad "xl save: $(tail -n 1 /tmp/save.log)"
+is_gone saved || bad "saved is $(state saved)"
+xl restore /tmp/saved >/tmp/save.log 2>&1 || bad "xl restore: $(tail -n 1 /tmp/save.log)"
+rm -f /tmp/saved
+answers saved 60
+[ "$(xl domid saved)" -gt "$number" ] || bad "it is still domain $number"
+[ "$(on saved cat /tmp/mark)" = "$(printf 'kept\nmore')" ] || bad "it remembers: $(on saved cat /tmp/mark)"
+[ "$(on saved cat /sys/devices/system/cpu/online)" = 0-1 ] || bad "online are $(on saved cat /sys/devices/system/cpu/online)"
+on saved 'taskset 2 timeout 1 work hog cpu'
+[ "$(xl vcpu-list saved | awk '$3 == 1 && $(NF - 3) > 0.5')" ] || bad "vCPU 1 did not run: $(xl vcpu-list saved)"
+xl destroy saved || bad "xl destroy saved"
+
 step shutdown
 xl shutdown -w alpha || bad "xl shutdown -w"
 until_true 60 is_gone alpha || bad "alpha is $(state alpha)"

@@ -26,8 +26,9 @@ extension Hypercall {
     case 5:
       let area = LinearAddress(try GuestMemory.fetch(address(2), initial: UInt64(0)))
       guard GuestMemory.allows(area, bytes: 48) else { throw .fault }
-      try GuestMemory.put(area, other.runstateRecord(now: Hypervisor.now))
-      other[].runstateArea = area
+      other[].runstateArea = area.raw == 0 ? nil : area
+      // One that is not mapped now may be later.
+      if area.raw != 0 { _ = try? GuestMemory.put(area, other.runstateRecord(now: Hypervisor.now)) }
     case 6: try setPeriodic(other)
     case 7:
       other.changeTimers { $0.tick(every: 0, from: 0) }
@@ -47,8 +48,9 @@ extension Hypercall {
     case 13:
       let area = LinearAddress(try GuestMemory.fetch(address(2), initial: UInt64(0)))
       guard GuestMemory.allows(area, bytes: 32) else { throw .fault }
-      try GuestMemory.put(area, other.timeRecord)
-      other[].timeArea = area
+      // Linux ends it by a null address, before it is saved.
+      other[].timeArea = area.raw == 0 ? nil : area
+      if area.raw != 0 { _ = try? GuestMemory.put(area, other.timeRecord) }
     default: throw .notImplemented
     }
     return .success
