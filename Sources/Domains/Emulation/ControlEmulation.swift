@@ -39,6 +39,30 @@ enum ControlEmulation {
   }
 }
 
+extension ControlEmulation {
+  /// What a debug register may hold of a guest's value.
+  ///
+  /// - Throws: as `setDebugRegister`.
+  static func debugValue(_ number: Int, _ value: UInt64) throws(XenError) -> UInt64 {
+    switch number {
+    case 0...3:
+      // A watchpoint of up to eight bytes.
+      guard LinearAddress(value).isCanonical, !LinearAddress(value).isHypervisor,
+        !LinearAddress(value &+ 7).isHypervisor
+      else { throw .notPermitted }
+      return value
+    case 4, 6: return value & 0xe00f | 0xffff_0ff0
+    case 5, 7:
+      // No general detect, no I/O breakpoints, nothing above bit 31.
+      guard value &>> 32 == 0, value & (1 &<< 13) == 0 else { throw .notPermitted }
+      for index in 0..<4 where value &>> UInt64(16 &+ 4 &* index) & 3 == 2 { throw .notPermitted }
+      // The global enables are the hypervisor's affair; a guest's count as local ones. Bits 8 and 9 ask for exactness.
+      return value & 0xffff_03ff | 0x400
+    default: throw .invalid
+    }
+  }
+}
+
 extension Ref where T == VCPU {
   /// CR4 at a vCPU's start: nothing is on that a guest may choose.
   public static var initialCR4: UInt64 { CR4.alwaysOn }
@@ -105,27 +129,18 @@ extension Ref where T == VCPU {
   /// - Throws: `invalid` for a number that does not exist; `notPermitted` for a breakpoint in the hypervisor's region or one
   ///   that the CPU would refuse.
   public func setDebugRegister(_ number: Int, _ value: UInt64) throws(XenError) {
+    let clean = try ControlEmulation.debugValue(number, value)
     switch number {
     case 0...3:
-      // A watchpoint of up to eight bytes.
-      guard LinearAddress(value).isCanonical, !LinearAddress(value).isHypervisor,
-        !LinearAddress(value &+ 7).isHypervisor
-      else { throw .notPermitted }
-      self[].debug[number] = value
-      if self[].debug[7] & 0xff != 0 { Registers.setDebug(number, value) }
+      self[].debug[number] = clean
+      if self[].debug[7] & 0xff != 0 { Registers.setDebug(number, clean) }
     case 4, 6:
-      self[].debug[6] = value & 0xe00f | 0xffff_0ff0
-      if self[].debug[7] & 0xff != 0 { Registers.setDebug(6, self[].debug[6]) }
-    case 5, 7:
-      // No general detect, no I/O breakpoints, nothing above bit 31.
-      guard value &>> 32 == 0, value & (1 &<< 13) == 0 else { throw .notPermitted }
-      for index in 0..<4 where value &>> UInt64(16 &+ 4 &* index) & 3 == 2 { throw .notPermitted }
-      // The global enables are the hypervisor's affair; a guest's count as local ones. Bits 8 and 9 ask for exactness.
-      let clean = value & 0xffff_03ff | 0x400
+      self[].debug[6] = clean
+      if self[].debug[7] & 0xff != 0 { Registers.setDebug(6, clean) }
+    default:
       self[].debug[7] = clean
       for index in 0..<4 { Registers.setDebug(index, self[].debug[index]) }
       Registers.setDebug(7, clean & 0xff != 0 ? clean : 0x400)
-    default: throw .invalid
     }
   }
 }

@@ -6,10 +6,11 @@ import XenABI
 
 /// Loading a context.
 public enum GuestContext {
-  /// Gives a vCPU that has never run the state that stands at `address` in the current guest's memory.
+  /// Gives a vCPU that has never run, or one that is at rest, the state that stands at `address` in the current guest's memory. One
+  /// that has a state already keeps its page tables and descriptor tables.
   ///
-  /// - Throws: `fault`; `invalid` for tables, descriptors or addresses that it cannot have; `restart` when preempted (nothing
-  ///   has changed then but what the next try finds done).
+  /// - Throws: `fault`; `invalid` for tables, descriptors or addresses that it cannot have; `notSupported` for other tables than it
+  ///   has already; `restart` when preempted (nothing has changed then but what the next try finds done).
   public static func load(_ vcpu: Ref<VCPU>, from address: LinearAddress) throws(XenError) {
     func word(_ offset: Int) throws(XenError) -> UInt64 {
       do { return try GuestMemory.read64(address + UInt64(offset)) } catch { throw .fault }
@@ -69,33 +70,20 @@ public enum GuestContext {
     for page in 0..<gdtCount {
       gdt[page] = MachineFrame(try word(VCPUContextLayout.gdtFrames &+ page &* 8))
     }
+    let control = try word(VCPUContextLayout.control)
+    func debug(_ index: Int) throws(XenError) -> UInt64 { try word(VCPUContextLayout.debug &+ index &* 8) }
     let kernelTable = MachineFrame(physical: try word(VCPUContextLayout.control &+ 24))
     let userRaw = try word(VCPUContextLayout.control &+ 8)
     let userTable: MachineFrame? = userRaw & PTE.frameMask == 0 ? nil : MachineFrame(physical: userRaw & PTE.frameMask)
-    try loadTraps(vcpu, address)
-    // Counts: page tables may be preempted, so they come first and one by one.
-    var budget = EntryBudget()
-    try domain[].pageTables.withLock { work throws(XenError) in
-      defer { PhysicalCPU.noteTeardown(work.isEmpty) }
-      try ledger[].use(kernelTable, level: 4, domain.entryRules(), &work, &budget)
-      guard let userTable else { return }
-      do throws(XenError) {
-        try ledger[].use(userTable, level: 4, domain.entryRules(), &work, &budget)
-      } catch {
-        ledger[].stopUsing(kernelTable, &work)
-        throw error
-      }
-    }
-    for page in 0..<gdtCount {
-      do { try ledger[].useDescriptors(gdt[page], owner: domain[].id) } catch {
-        for earlier in 0..<page { ledger[].stopUsingDescriptors(gdt[earlier]) }
-        domain[].pageTables.withLock { work in
-          defer { PhysicalCPU.noteTeardown(work.isEmpty) }
-          ledger[].stopUsing(kernelTable, &work)
-          if let userTable { ledger[].stopUsing(userTable, &work) }
-        }
-        throw .invalid
-      }
+    let tables = Tables(
+      kernel: kernelTable, user: userTable, gdt: gdt, gdtEntries: Int(gdtEntries), ldtBase: ldtBase,
+      ldtEntries: Int(ldtEntries))
+    if vcpu[].isInitialised {
+      guard tables.areThose(of: vcpu) else { throw .notSupported }
+      try loadTraps(vcpu, address)
+    } else {
+      try loadTraps(vcpu, address)
+      try tables.use(domain)
     }
     // From here on nothing fails.
     vcpu[].registers = registers
@@ -110,24 +98,83 @@ public enum GuestContext {
     vcpu[].fsBase = fsBase
     vcpu[].gsBaseKernel = gsKernel
     vcpu[].gsBaseUser = gsUser
-    vcpu[].ldtBase = ldtBase
-    vcpu[].ldtEntries = Int(ldtEntries)
-    for page in 0..<gdtCount { vcpu[].gdtFrames[page] = gdt[page] }
-    vcpu[].gdtEntries = Int(gdtEntries)
     vcpu[].kernelStackSegment =
       ((try? GuestMemory.read64(address + UInt64(VCPUContextLayout.kernelStackSegment))) ?? 0) | 3
     vcpu[].kernelStackPointer = (try? GuestMemory.read64(address + UInt64(VCPUContextLayout.kernelStackPointer))) ?? 0
-    vcpu[].kernelTable = kernelTable
-    vcpu[].userTable = userTable
+    if !vcpu[].isInitialised { tables.set(vcpu) }
+    vcpu[].taskSwitched = control & 8 != 0
+    vcpu[].cr0 = vcpu[].cr0 & ~8 | control & 8
+    for index in 0..<8 where index & 6 != 4 {
+      guard let value = try? debug(index), let clean = try? ControlEmulation.debugValue(index, value) else { continue }
+      vcpu[].debug[index] = clean
+    }
     vcpu[].cr4 = vcpu.possibleCR4((try? GuestMemory.read64(address + UInt64(VCPUContextLayout.control &+ 32))) ?? 0)
     if flags & 1 != 0 {
       let area = vcpu[].extendedState
       _ = GuestMemory.read(address, frame: area.frame, offset: area.offset, count: 512)
-      area.adoptLegacyImage()
+      area.adoptLegacyImage(keepsOthers: vcpu[].isInitialised)
     }
+    if vcpu[].isInitialised { return }
     vcpu[].info.isMasked = true
     vcpu[].isInitialised = true
     vcpu.publishTime()
+  }
+
+  /// Page tables and descriptor tables, as a context names them.
+  private struct Tables {
+    var kernel: MachineFrame
+    var user: MachineFrame?
+    var gdt: InlineArray<16, MachineFrame>
+    var gdtEntries: Int
+    var ldtBase: UInt64
+    var ldtEntries: Int
+    var gdtPages: Int { (gdtEntries &+ 511) / 512 }
+
+    /// Whether the vCPU has exactly these.
+    func areThose(of vcpu: Ref<VCPU>) -> Bool {
+      guard vcpu[].kernelTable == kernel, vcpu[].userTable == user, vcpu[].gdtEntries == gdtEntries,
+        vcpu[].ldtEntries == ldtEntries, vcpu[].ldtBase == ldtBase || ldtEntries == 0
+      else { return false }
+      for page in 0..<gdtPages where vcpu.gdtFrame(page) != gdt[page] { return false }
+      return true
+    }
+
+    /// Counts the domain's use of all of them, or of none. Page tables may be preempted, so they come first and one by one.
+    func use(_ domain: Ref<Domain>) throws(XenError) {
+      var budget = EntryBudget()
+      try domain[].pageTables.withLock { work throws(XenError) in
+        defer { PhysicalCPU.noteTeardown(work.isEmpty) }
+        try ledger[].use(kernel, level: 4, domain.entryRules(), &work, &budget)
+        guard let user else { return }
+        do throws(XenError) {
+          try ledger[].use(user, level: 4, domain.entryRules(), &work, &budget)
+        } catch {
+          ledger[].stopUsing(kernel, &work)
+          throw error
+        }
+      }
+      for page in 0..<gdtPages {
+        do { try ledger[].useDescriptors(gdt[page], owner: domain[].id) } catch {
+          for earlier in 0..<page { ledger[].stopUsingDescriptors(gdt[earlier]) }
+          domain[].pageTables.withLock { work in
+            defer { PhysicalCPU.noteTeardown(work.isEmpty) }
+            ledger[].stopUsing(kernel, &work)
+            if let user { ledger[].stopUsing(user, &work) }
+          }
+          throw .invalid
+        }
+      }
+    }
+
+    /// Gives them to a vCPU that has none.
+    func set(_ vcpu: Ref<VCPU>) {
+      for page in 0..<gdtPages { vcpu[].gdtFrames[page] = gdt[page] }
+      vcpu[].gdtEntries = gdtEntries
+      vcpu[].ldtBase = ldtBase
+      vcpu[].ldtEntries = ldtEntries
+      vcpu[].kernelTable = kernel
+      vcpu[].userTable = user
+    }
   }
 
   private static func loadTraps(_ vcpu: Ref<VCPU>, _ address: LinearAddress) throws(XenError) {

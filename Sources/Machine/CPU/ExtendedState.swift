@@ -37,11 +37,11 @@ public struct ExtendedStateArea: BitwiseCopyable {
     PhysicalWindow.store32(frame, word: offset &>> 2 &+ 6, control)
   }
 
-  /// The first 512 bytes have been written as FXSAVE writes them: makes them count, and nothing else. Bits that no CPU takes
-  /// are cleared.
-  public func adoptLegacyImage() {
+  /// The first 512 bytes have been written as FXSAVE writes them: makes them count, and nothing else unless `keepsOthers`. Bits
+  /// that no CPU takes are cleared.
+  public func adoptLegacyImage(keepsOthers: Bool = false) {
     var header = InlineArray<8, UInt64>(repeating: 0)
-    header[0] = 3
+    header[0] = keepsOthers ? PhysicalWindow.load(frame, word: offset &>> 3 &+ 64) | 3 : 3
     set(header: header, control: PhysicalWindow.load32(frame, word: offset &>> 2 &+ 6) & 0xffff)
   }
 

@@ -8,11 +8,11 @@ import XenABI
 /// VGCF_online: the vCPU is up.
 private let isOnline: UInt64 = 32
 
-/// XEN_DOMCTL_setvcpucontext: gives a vCPU that has never run its first state.
+/// XEN_DOMCTL_setvcpucontext: gives a vCPU its first state, or another one with the tables that it has.
 ///
 /// - Throws: `fault`; `invalid` for oneself, and for tables, descriptors or addresses that the vCPU cannot have;
-///   `noSuchDomain` for a vCPU that does not exist; `notSupported` for a vCPU that has a state already; `busy` while its
-///   domain is not paused.
+///   `noSuchDomain` for a vCPU that does not exist; `notSupported` for other tables than those of a vCPU that has a state
+///   already; `busy` while its domain is not paused.
 func setVCPUContext(_ call: inout Hypercall, _ request: DomainRequest) throws(XenError) -> HypercallOutcome {
   let wanted = try GuestMemory.fetch(request.body, initial: martlet_vcpucontext())
   let domain = request.domain
@@ -21,11 +21,13 @@ func setVCPUContext(_ call: inout Hypercall, _ request: DomainRequest) throws(Xe
   guard domain[].pauseCount.load() > 0 else { throw .busy }
   guard !domain[].life.withLock({ $0.isDying }) else { throw .noSuchDomain }
   let source = LinearAddress(wanted.ctxt)
-  try vcpu.claimed { () throws(XenError) in
-    guard !vcpu[].isInitialised else { throw .notSupported }
+  let wasInitialised = vcpu[].isInitialised
+  let done: Bool? = try vcpu.inspected { () throws(XenError) in
     try GuestContext.load(vcpu, from: source)
+    return true
   }
-  if vcpu[].id.raw == 0 {
+  if done == nil { return .again }
+  if vcpu[].id.raw == 0 && !wasInitialised {
     let assists = try GuestMemory.fetch(source + UInt64(VCPUContextLayout.assists), initial: UInt64(0))
     domain[].assists.store(assists & VMAssist.known)
     // The builder has cleared the shared page, the time of day with it, before it gives the first vCPU its state.
