@@ -8,17 +8,17 @@ import XenABI
 /// VGCF_online: the vCPU is up.
 private let isOnline: UInt64 = 32
 
-/// XEN_DOMCTL_setvcpucontext: gives a vCPU its first state, or another one with the tables that it has.
+/// XEN_DOMCTL_setvcpucontext: gives a vCPU its first state, or, while it is kept from running for a moment, another one with the
+/// tables that it has.
 ///
 /// - Throws: `fault`; `invalid` for oneself, and for tables, descriptors or addresses that the vCPU cannot have;
 ///   `noSuchDomain` for a vCPU that does not exist; `notSupported` for other tables than those of a vCPU that has a state
-///   already; `busy` while its domain is not paused.
+///   already.
 func setVCPUContext(_ call: inout Hypercall, _ request: DomainRequest) throws(XenError) -> HypercallOutcome {
   let wanted = try GuestMemory.fetch(request.body, initial: martlet_vcpucontext())
   let domain = request.domain
   guard domain != call.domain else { throw .invalid }
   let vcpu = try request.vcpu(wanted.vcpu)
-  guard domain[].pauseCount.load() > 0 else { throw .busy }
   guard !domain[].life.withLock({ $0.isDying }) else { throw .noSuchDomain }
   let source = LinearAddress(wanted.ctxt)
   let wasInitialised = vcpu[].isInitialised
