@@ -41,6 +41,7 @@ public struct XLFlow: Sendable {
     },
     XLFlow("xl-commands") {
       $0.hypervisorOptions = "dom0_vcpus_pin gnttab_max_frames=48 -- martlet.appended=one two"
+      $0.settings = ["boot-options=yes"]
     },
     XLFlow("xl-devices") {
       $0.domain0Memory = nil

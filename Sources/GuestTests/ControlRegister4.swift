@@ -89,41 +89,16 @@ func segmentBaseControl() -> Guest {
   }
 }
 
-private var isReady = false
-private var rounds: UInt64 = 0
-private var mayEnd = false
-
 /// smp-cr4: one vCPU has the instructions and uses them all the time, the other has not, on one CPU.
 func controlOfEach() -> Guest {
   Guest("smp-cr4", "each vCPU has its own CR4 (needs 2 vCPUs)") { () throws(Failure) in
     guard try hasSegmentBases() else { return note("no such instructions on this CPU", 0) }
-    try expect(
-      "initialise",
-      VCPU.initialise(1) { _ in
-        // Without a success the first use below ends the test.
-        _ = attempt([0x0f, 0x22, 0xe0], rax: fsGSBase)
-        isReady = true
-        while !mayEnd {
-          hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield))
-          _ = gk_read_fs_base()
-          rounds += 1
-        }
-      }, 0)
-    try expect("up", VCPU.operate(VCPUOP_up, 1), 0)
-    try require(
-      "it runs",
-      VCPU.wait {
-        gk_barrier()
-        return isReady
+    try takeTurns(
+      // Without a success the first use ends the test.
+      otherBegins: { _ = attempt([0x0f, 0x22, 0xe0], rax: fsGSBase) },
+      other: { _ = gk_read_fs_base() },
+      mine: { () throws(Failure) in
+        try expectFault("rdfsbase on vCPU 0", attempt(readFSBase), Vector.invalidOpcode)
       })
-    let end = Time.system() + 100_000_000
-    while Time.system() < end {
-      hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield))
-      try expectFault("rdfsbase on vCPU 0", attempt(readFSBase), Vector.invalidOpcode)
-    }
-    gk_barrier()
-    try require("the other one ran too", rounds > 5)
-    mayEnd = true
-    try require("it goes down", VCPU.wait { VCPU.operate(VCPUOP_is_up, 1) == 0 })
   }
 }

@@ -31,42 +31,16 @@ func timeStampAuxiliary() -> Guest {
   }
 }
 
-private var isReady = false
-private var rounds: UInt64 = 0
 private var mixed = false
-private var mayEnd = false
 
 /// smp-tsc-aux: two vCPUs on one CPU have different values.
 func timeStampAuxiliaryOfEach() -> Guest {
   Guest("smp-tsc-aux", "each vCPU has its own TSC_AUX (needs 2 vCPUs)") { () throws(Failure) in
-    try expect(
-      "initialise",
-      VCPU.initialise(1) { _ in
-        _ = writeMSR(2222)
-        isReady = true
-        while !mayEnd {
-          hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield))
-          if gk_time_stamp_auxiliary() != 2222 { mixed = true }
-          rounds += 1
-        }
-      }, 0)
-    try expect("up", VCPU.operate(VCPUOP_up, 1), 0)
-    try require(
-      "it runs",
-      VCPU.wait {
-        gk_barrier()
-        return isReady
-      })
-    try expectNoFault("wrmsr", writeMSR(1111))
-    let end = Time.system() + 100_000_000
-    while Time.system() < end {
-      hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_yield))
-      try expect("vCPU 0's", gk_time_stamp_auxiliary(), 1111)
-    }
-    gk_barrier()
-    try require("the other one ran too", rounds > 5)
+    try takeTurns(
+      otherBegins: { _ = writeMSR(2222) },
+      other: { if gk_time_stamp_auxiliary() != 2222 { mixed = true } },
+      begin: { () throws(Failure) in try expectNoFault("wrmsr", writeMSR(1111)) },
+      mine: { () throws(Failure) in try expect("vCPU 0's", gk_time_stamp_auxiliary(), 1111) })
     try require("vCPU 1's", !mixed)
-    mayEnd = true
-    try require("it goes down", VCPU.wait { VCPU.operate(VCPUOP_is_up, 1) == 0 })
   }
 }
