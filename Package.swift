@@ -73,47 +73,53 @@ if metal {
       dependencies: ["MachineTurn", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "MartletFuzz"]),
     .testTarget(name: "FramesTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames"]),
     .testTarget(
-      name: "HypercallTests",
+      name: "MartletFuzzTests",
       dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"],
+      path: "Tests/MartletFuzzTests",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .target(
       name: "Support", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       path: "Tests/Support",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
-      name: "SharingTests",
+      name: "MMUTests",
       dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      path: "Tests/HypercallsTests/MMU",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "SchedulingControlTests",
       dependencies: ["CXenABI", "Support", "XenABI", "Machine", "Frames", "Scheduling", "Domains", "Hypercalls"],
+      path: "Tests/HypercallsTests/Scheduling",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
-      name: "EventTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      name: "EventsTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      path: "Tests/DomainsTests/Events",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "DestructionTests",
       dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
+      path: "Tests/DomainsTests/Destruction",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
       name: "MemoryPhysicalTests",
       dependencies: [
         "MachineTurn",
         "CXenABI", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
-      ],
+      ], path: "Tests/HypercallsTests", sources: ["Memory", "Physical"],
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
-      name: "SystemControlTests",
+      name: "ControlTests",
       dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Instructions", "Domains", "Hypercalls"],
+      path: "Tests/HypercallsTests/Control",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
-      name: "ConsoleTests", dependencies: ["MachineTurn", "Machine", "Domains"],
+      name: "ConsoleTests", dependencies: ["MachineTurn", "Machine", "Domains"], path: "Tests/DomainsTests/Console",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
-      name: "GrantTests",
+      name: "GrantsTests",
       dependencies: [
         "MachineTurn", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
-      ],
+      ], path: "Tests/DomainsTests/Grants",
       swiftSettings: [.swiftLanguageMode(.v5)]),
   ]
   products += [
