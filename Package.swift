@@ -60,7 +60,20 @@ if metal {
     .testTarget(name: "DecompressionTests", dependencies: ["Decompression"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
     .target(name: "CInstructionOracle", path: "Tests/CInstructionOracle"),
-    .testTarget(name: "InstructionsTests", dependencies: ["Instructions", "CInstructionOracle"]),
+    .target(
+      name: "CToolstack", path: "Tests/CToolstack",
+      linkerSettings: [
+        .linkedLibrary("xenguest"), .linkedLibrary("xenctrl"),
+        // Debian's libraries are to find the functions of that name in the executable.
+        .unsafeFlags(
+          [
+            "xencall1", "xencall_alloc_buffer", "xencall_free_buffer", "xencall_alloc_buffer_pages",
+            "xencall_free_buffer_pages",
+          ].flatMap { ["-Xlinker", "--export-dynamic-symbol=" + $0] }),
+      ]),
+    .testTarget(
+      name: "InstructionsTests", dependencies: ["Instructions", "CInstructionOracle", "CToolstack"],
+      exclude: ["Fixtures"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images"], exclude: ["Fixtures"]),
     .target(
       name: "MachineTurn", path: "Tests/MachineTurn"),

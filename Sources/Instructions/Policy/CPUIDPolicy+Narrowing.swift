@@ -96,13 +96,9 @@ extension CPUIDPolicy {
     result.brand = wish.brand
     result.capabilities = capabilities & wish.capabilities
     // A state goes with the feature that it belongs to, and features with the state they need.
-    var states = extendedStateMask & wish.extendedStates
-    let basic = wish.features[Int(FeatureWord.basicECX.rawValue)]
-    if basic &>> 26 & 1 == 0 || states & 3 != 3 { states = 0 }
-    if basic &>> 28 & 1 == 0 || states & 4 == 0 { states &= 3 }
-    if wish.features[Int(FeatureWord.structuredEBX.rawValue)] &>> 16 & 1 == 0 || states & 0xe0 != 0xe0 {
-      states &= ~0xe0
-    }
+    let states = Self.states(
+      extendedStateMask & wish.extendedStates, basicECX: wish.features[Int(FeatureWord.basicECX.rawValue)],
+      structuredEBX: wish.features[Int(FeatureWord.structuredEBX.rawValue)])
     result.extendedStateMask = states
     let traits = self.traits
     for index in 0..<FeatureWord.count {

@@ -64,16 +64,22 @@ public struct CPUIDPolicy: Sendable {
     }
   }
 
-  /// The XCR0 bits that can be offered: nothing without XSAVE, all or none of each vector extension.
+  /// The XCR0 bits that can be offered.
   private static func extendedState(
     _ traits: CPUIDTraits, _ maximumLeaf: UInt32, _ host: (UInt32, UInt32) -> CPUIDRegisters
   ) -> UInt64 {
-    guard maximumLeaf >= 0xd, host(1, 0).ecx & (1 << 26) != 0 else { return 0 }
+    guard maximumLeaf >= 0xd else { return 0 }
     let leaf = host(0xd, 0)
-    var mask = traits.extendedStateMask & possibleExtendedState & (UInt64(leaf.edx) << 32 | UInt64(leaf.eax))
-    if mask & 3 != 3 { return 0 }
-    if mask & 4 == 0 || mask & 0xe0 != 0xe0 { mask &= ~0xe0 }
-    return mask
+    let offered = traits.extendedStateMask & possibleExtendedState & (UInt64(leaf.edx) << 32 | UInt64(leaf.eax))
+    return states(offered, basicECX: host(1, 0).ecx, structuredEBX: host(7, 0).ebx)
+  }
+
+  /// Those XCR0 bits of `offered` that go with features (leaf 1 ECX, leaf 7 EBX): nothing without XSAVE, all or none of each
+  /// vector extension. QEMU's emulation has the states of AVX-512 on processors whose AVX-512 it lacks.
+  static func states(_ offered: UInt64, basicECX: UInt32, structuredEBX: UInt32) -> UInt64 {
+    if basicECX & 1 << 26 == 0 || offered & 3 != 3 { return 0 }
+    if basicECX & 1 << 28 == 0 || offered & 4 == 0 { return 3 }
+    return structuredEBX & 1 << 16 == 0 || offered & 0xe0 != 0xe0 ? offered & ~0xe0 : offered
   }
 
   static func accepts(

@@ -2,6 +2,12 @@
 //
 // A policy as the list of leaves that tools read and write (`xen_cpuid_leaf_t` in arch-x86/xen.h): which leaves there are, in
 // which order. What libxenguest 4.17 takes and gives is the measure: its leaves are these, and it refuses others (ERANGE).
+//
+// Named invariant N2: a list is closed under what the tools write back. libxenguest reads a new domain's list, makes a policy of
+// it, and writes the policy into the room that the list took, no more. So a list has every entry that the policy made of it has:
+// all basic leaves up to the last, also those that say nothing; the first cache and the first level that are none, which end
+// leaves 4 and 0xB; all subleaves of leaf 0xD up to that of the last state, also of states that the domain does not have
+// (AVX-512's stand behind those of MPX). Where one is missing, no domain can be created on that processor.
 
 /// One entry of the list.
 public struct PolicyLeaf: Equatable, Sendable {
@@ -84,7 +90,8 @@ public enum PolicyLeaves {
         let user = answer(0xd, 0)
         let system = answer(0xd, 1)
         let states = UInt64(user.edx | system.edx) << 32 | UInt64(user.eax | system.ecx)
-        for subleaf in 0..<saveSubleaves where subleaf < 2 || states &>> UInt64(subleaf) & 1 != 0 {
+        let last = UInt32(UInt64.bitWidth &- states.leadingZeroBitCount)
+        for subleaf in 0..<min(max(last, 2), saveSubleaves) {
           guard body(PolicyLeaf(leaf: 0xd, subleaf: subleaf, answer: answer(0xd, subleaf))) else { return }
         }
       default:
