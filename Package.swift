@@ -109,6 +109,10 @@ if metal {
       path: "Tests/DomainsTests/Events",
       swiftSettings: [.swiftLanguageMode(.v5)]),
     .testTarget(
+      name: "TrapsTests",
+      dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"],
+      path: "Tests/DomainsTests/Traps", swiftSettings: [.swiftLanguageMode(.v5)]),
+    .testTarget(
       name: "DestructionTests",
       dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
       path: "Tests/DomainsTests/Destruction",

@@ -20,7 +20,19 @@ bool martlet_simulation_start(uint64_t frames) {
   return true;
 }
 
+// The segment bases, which instructions reach too.
+static uint64_t *base(uint32_t msr) {
+  return msr == 0xc0000100   ? &martlet_simulated.fs_base
+         : msr == 0xc0000101 ? &martlet_simulated.gs_base
+         : msr == 0xc0000102 ? &martlet_simulated.inactive_gs_base
+                             : 0;
+}
+
 bool martlet_rdmsr_safe(uint32_t msr, uint64_t *value) {
+  if (base(msr)) {
+    *value = *base(msr);
+    return true;
+  }
   for (uint64_t i = 0; i < martlet_simulated.msr_count; i++)
     if (martlet_simulated.msr_number[i] == msr) {
       *value = martlet_simulated.msr_value[i];
@@ -31,6 +43,10 @@ bool martlet_rdmsr_safe(uint32_t msr, uint64_t *value) {
 }
 
 bool martlet_wrmsr_safe(uint32_t msr, uint64_t v) {
+  if (base(msr)) {
+    *base(msr) = v;
+    return true;
+  }
   for (uint64_t i = 0; i < martlet_simulated.msr_count; i++)
     if (martlet_simulated.msr_number[i] == msr) {
       martlet_simulated.msr_value[i] = v;
@@ -60,7 +76,12 @@ static uint64_t walk(uint64_t linear, bool write) {
 static uint64_t transfer(uint64_t guest, void *ours, uint64_t bytes, int kind) {
   while (bytes) {
     uint64_t here = walk(guest, kind != 0), chunk = 4096 - (guest & 4095);
-    if (!here) return bytes;
+    if (kind != 0 && martlet_simulated.read_only_page == (guest >> 12) + 1) here = martlet_simulated.read_only_page = 0;
+    if (!here) {
+      uint32_t code = (walk(guest, false) ? 1 : 0) | (kind != 0 ? 2 : 0);
+      if (martlet_simulated.page_fault && martlet_simulated.page_fault(guest, code)) continue;
+      return bytes;
+    }
     if (chunk > bytes) chunk = bytes;
     if (kind == 0) memcpy(ours, (void *)here, chunk);
     else if (kind == 1) memcpy((void *)here, ours, chunk);

@@ -48,6 +48,10 @@ func grantVersion2() -> Guest {
     try expect("status word", Memory.load16(words + 40), 0)
 
     Memory.store16(entry, 0)
+    set.set32(0, 1)
+    try expect(
+      "version 1 while a status frame is mapped", GrantTable.operate(GNTTABOP_set_version, set), ErrorCode.busy)
+    try expect("the version in force", set.get32(0), 2)
     try expect("unmap the table's window", MMU.map(table, 0), 0)
     try expect("unmap the status window", MMU.map(words, 0), 0)
     set.set32(0, 1)

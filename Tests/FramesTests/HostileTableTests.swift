@@ -333,6 +333,32 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
     }
   }
 
+  /// Who has been given one device chooses caching for it, and not for memory.
+  @Test func cacheAttributesOfMemory() {
+    LedgerWorld.run { world in
+      let hostile = Hostile(world)
+      #expect(hostile.tables.pin(hostile.l1, 1) == nil)
+      let device = MachineFrame(LedgerWorld.frames + 5)
+      let memory = MachineFrame(physical: PhysicalWindow.load(hostile.l1, word: 6) & PTE.frameMask)
+      for bits in [PTE.writeThrough, PTE.cacheDisable, PTE.large, PTE.cacheAttributes] {
+        #expect(hostile.tables.update(hostile.l1, 9, entry(memory, isWritable: true, bits)) == .invalid)
+      }
+      let isGiven = hostile.tables.work.deviceFrames.insert(device.number, through: device.number)
+      #expect(isGiven)
+      for bits in [PTE.writeThrough, PTE.cacheDisable, PTE.large, PTE.cacheAttributes] {
+        #expect(hostile.tables.update(hostile.l1, 9, entry(memory, isWritable: true, bits)) == .invalid)
+        #expect(hostile.tables.update(hostile.l1, 9, entry(memory, bits)) == .invalid)
+        #expect(hostile.tables.update(hostile.l1, 9, entry(device, isWritable: true, bits)) == nil)
+        #expect(hostile.tables.update(hostile.l1, 9, entry(device + 1, bits)) == .notPermitted)
+        #expect(
+          hostile.tables.update(hostile.l1, 9, entry(memory, isWritable: true, bits), world.rules(mayMapDevices: true))
+            == nil)
+      }
+      #expect(hostile.tables.update(hostile.l1, 9, 0) == nil)
+      #expect(world.broken(isExact: false) == nil)
+    }
+  }
+
   @Test func sharedFrames() {
     LedgerWorld.run { world in
       let hostile = Hostile(world)

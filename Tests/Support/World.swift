@@ -176,6 +176,7 @@ public final class World {
         switch try handler(&call) {
         case .done(let value): return Int64(bitPattern: value)
         case .again: pause()
+        case .interruptReturn: preconditionFailure("an iret has no result")
         }
       } catch {
         return Int64(bitPattern: error.result)

@@ -11,6 +11,11 @@ struct martlet_simulation {
   uint64_t fs_base, gs_base, inactive_gs_base;
   uint16_t ds, es, fs, gs;
   uint64_t interrupts_sent, halted;
+  // Faults of guest copies: who is told of them and says whether the instruction runs again, and one page (its number plus one) of
+  // which the CPU remembers a read-only translation until a write faults on it.
+  bool (*_Nullable page_fault)(uint64_t address, uint32_t error_code);
+  uint64_t read_only_page;
+  uint64_t fixup_from, fixup_to;  // the one instruction of ours that may fault, and where it goes on
   uint64_t pci_function, pci_frame;  // the one function on the simulated bus (its configuration address), and its registers
 };
 extern _Thread_local struct martlet_simulation martlet_simulated;

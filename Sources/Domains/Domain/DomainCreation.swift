@@ -150,8 +150,8 @@ public enum DomainCreation {
     vcpu.clearTraps()
     vcpu[].hiddenInfo = hidden
     vcpu[].cr4 = Ref<VCPU>.initialCR4
-    vcpu[].debug[6] = 0xffff_0ff0
-    vcpu[].debug[7] = 0x400
+    vcpu[].debug[6] = DebugStatus.fixed
+    vcpu[].debug[7] = DebugControl.fixed
     vcpu.publishTime()
     return vcpu
   }

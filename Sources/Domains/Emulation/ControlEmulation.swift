@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Control registers, debug registers and XCR0 as a guest sees them.
+// Control registers and XCR0 as a guest sees them.
 import Instructions
 import Machine
 import XenABI
@@ -35,30 +35,6 @@ enum ControlEmulation {
       vcpu.loadCR4()
       return true
     case .cr8: return false
-    }
-  }
-}
-
-extension ControlEmulation {
-  /// What a debug register may hold of a guest's value.
-  ///
-  /// - Throws: as `setDebugRegister`.
-  static func debugValue(_ number: Int, _ value: UInt64) throws(XenError) -> UInt64 {
-    switch number {
-    case 0...3:
-      // A watchpoint of up to eight bytes.
-      guard LinearAddress(value).isCanonical, !LinearAddress(value).isHypervisor,
-        !LinearAddress(value &+ 7).isHypervisor
-      else { throw .notPermitted }
-      return value
-    case 4, 6: return value & 0xe00f | 0xffff_0ff0
-    case 5, 7:
-      // No general detect, no I/O breakpoints, nothing above bit 31.
-      guard value &>> 32 == 0, value & (1 &<< 13) == 0 else { throw .notPermitted }
-      for index in 0..<4 where value &>> UInt64(16 &+ 4 &* index) & 3 == 2 { throw .notPermitted }
-      // The global enables are the hypervisor's affair; a guest's count as local ones. Bits 8 and 9 ask for exactness.
-      return value & 0xffff_03ff | 0x400
-    default: throw .invalid
     }
   }
 }
@@ -112,35 +88,5 @@ extension Ref where T == VCPU {
     self[].xcr0 = value
     Ref<PhysicalCPU>.current[].xcr0 = value
     return true
-  }
-
-  /// A debug register as the guest reads it; nil for a number that does not exist.
-  public func debugRegister(_ number: Int) -> UInt64? {
-    switch number {
-    case 0...3: self[].debug[number]
-    case 4, 6: self[].debug[6]
-    case 5, 7: self[].debug[7]
-    default: nil
-    }
-  }
-
-  /// Sets a debug register, on the CPU that runs the vCPU.
-  ///
-  /// - Throws: `invalid` for a number that does not exist; `notPermitted` for a breakpoint in the hypervisor's region or one
-  ///   that the CPU would refuse.
-  public func setDebugRegister(_ number: Int, _ value: UInt64) throws(XenError) {
-    let clean = try ControlEmulation.debugValue(number, value)
-    switch number {
-    case 0...3:
-      self[].debug[number] = clean
-      if self[].debug[7] & 0xff != 0 { Registers.setDebug(number, clean) }
-    case 4, 6:
-      self[].debug[6] = clean
-      if self[].debug[7] & 0xff != 0 { Registers.setDebug(6, clean) }
-    default:
-      self[].debug[7] = clean
-      for index in 0..<4 { Registers.setDebug(index, self[].debug[index]) }
-      Registers.setDebug(7, clean & 0xff != 0 ? clean : 0x400)
-    }
   }
 }

@@ -56,13 +56,26 @@ enum Emulation {
       case .cpuid(isForced: true) = instruction.operation
     else { return false }
     Processor.identify(vcpu, frame)
-    finish(instruction, frame)
+    retire(UInt64(instruction.length), vcpu, frame)
     return true
   }
 
-  static func finish(_ instruction: PrivilegedInstruction, _ frame: Ref<TrapFrame>) {
-    frame[].rip = frame[].rip &+ UInt64(instruction.length)
+  /// The guest's instruction of `length` bytes has been done for it: it goes on behind it, as the CPU would. Single step and
+  /// `breakpoints` (bits of DR6 that the instruction has met) trap there.
+  @inline(__always)
+  static func retire(_ length: UInt64, _ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>, breakpoints: UInt64 = 0) {
+    frame[].rip = frame[].rip &+ length
     frame[].leavesBySysret = false
+    let flags = frame[].rflags
+    frame[].rflags = flags & ~FlagsRegister.resume
+    if flags & FlagsRegister.trap != 0 || breakpoints != 0 { trapAfterwards(vcpu, frame, breakpoints) }
+  }
+
+  /// The debug exception after an instruction that was done for the guest.
+  @inline(never)
+  static func trapAfterwards(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>, _ breakpoints: UInt64) {
+    let step = frame[].rflags & FlagsRegister.trap != 0 ? DebugStatus.singleStep : 0
+    vcpu.raiseDebug(breakpoints | step, frame)
   }
 
   /// A general protection fault: perhaps a privileged instruction of a guest kernel's.
@@ -88,12 +101,14 @@ enum Emulation {
       frame[].rdx = counter &>> 32
       if instruction.operation == .readTimeStampAndProcessor { frame[].rcx = vcpu[].tscAux }
       isDone = true
+    case .readDebug where vcpu[].isKernelMode, .writeDebug where vcpu[].isKernelMode:
+      return moveDebug(instruction, vcpu, frame)
     default:
       guard vcpu[].isKernelMode else { return .notOurs }
       isDone = kernelOnly(instruction.operation, vcpu, frame)
     }
     guard isDone else { return .notOurs }
-    finish(instruction, frame)
+    retire(UInt64(instruction.length), vcpu, frame)
     return .done
   }
 
@@ -108,13 +123,6 @@ enum Emulation {
       return true
     case .writeControl(let register, let from, _):
       return ControlEmulation.write(register, getRegister(frame, from), vcpu)
-    case .readDebug(let number, let into, _):
-      guard let value = vcpu.debugRegister(Int(number)) else { return false }
-      setRegister(frame, into, value)
-      return true
-    case .writeDebug(let number, let from, _):
-      do { try vcpu.setDebugRegister(Int(number), getRegister(frame, from)) } catch { return false }
-      return true
     case .clearTaskSwitched:
       vcpu.setTaskSwitched(false)
       return true

@@ -12,21 +12,24 @@ public enum PortEmulation {
     -> Emulation.Outcome
   {
     var registers = frame[].generalRegisters
+    let breakpoints: UInt64
     switch instruction.operation {
     case .portIn(let access):
       let port = access.port(registers)
       guard isAllowed(vcpu, port, access.size) else { return .notOurs }
       registers.write(UInt64(read(vcpu, port, access.size)), to: .rax, access.size)
+      breakpoints = vcpu.portBreakpoints(port, access.size)
     case .portOut(let access):
       let port = access.port(registers)
       guard isAllowed(vcpu, port, access.size) else { return .notOurs }
       write(vcpu, port, access.size, UInt32(truncatingIfNeeded: registers[.rax]))
+      breakpoints = vcpu.portBreakpoints(port, access.size)
     case .stringIn(let access), .stringOut(let access):
       return string(instruction, access, vcpu, frame)
     default: return .notOurs
     }
     frame[].generalRegisters = registers
-    Emulation.finish(instruction, frame)
+    Emulation.retire(UInt64(instruction.length), vcpu, frame, breakpoints: breakpoints)
     return .done
   }
 
@@ -43,7 +46,7 @@ public enum PortEmulation {
       let port = UInt16(truncatingIfNeeded: registers[.rdx])
       guard isAllowed(vcpu, port, access.size) else { return .notOurs }
       if access.iteration.isExhausted(registers) {
-        Emulation.finish(instruction, frame)
+        Emulation.retire(UInt64(instruction.length), vcpu, frame)
         return .done
       }
       let address = access.address.effectiveAddress(registers: registers, nextInstruction: frame[].rip, segments: bases)
@@ -70,9 +73,15 @@ public enum PortEmulation {
       }
       let isFinished = access.finishElement(&registers, flags)
       frame[].generalRegisters = registers
-      frame[].leavesBySysret = false
+      let breakpoints = vcpu.portBreakpoints(port, access.size)
       if isFinished {
-        Emulation.finish(instruction, frame)
+        Emulation.retire(UInt64(instruction.length), vcpu, frame, breakpoints: breakpoints)
+        return .done
+      }
+      frame[].leavesBySysret = false
+      // Each element traps by itself.
+      if breakpoints != 0 || flags.contains(.trap) {
+        Emulation.trapAfterwards(vcpu, frame, breakpoints)
         return .done
       }
     }

@@ -11,13 +11,14 @@ extension GrantTable {
   /// version can say the same (parts of frames and transitive grants become invalid in version 1); all others are cleared.
   ///
   /// - Throws: `invalid` for an unknown version; `notImplemented` for one that the domain may not use; `busy` while any grant
-  ///   is in use; `outOfRange` if a frame kept does not fit version 1; `noMemory`.
+  ///   is in use, or, back to version 1, while a status frame is mapped; `outOfRange` if a frame kept does not fit version 1; `noMemory`.
   public mutating func setVersion(_ new: UInt32) throws(XenError) {
     guard new == 1 || new == 2 else { throw .invalid }
     guard Int(new) <= limits.highestVersion else { throw .notImplemented }
     guard Int(new) != version else { return }
     guard entriesInUse == 0 else { throw .busy }
     guard !isDying else { throw .invalid }
+    if new == 1 && hasMappedStatus { throw .busy }
 
     // Each word is read once: the guest may write meanwhile.
     var headers = InlineArray<8, UInt64>(repeating: 0)
@@ -54,6 +55,12 @@ extension GrantTable {
       }
     }
     version = Int(new)
+  }
+
+  // Whether somebody holds a reference to a status frame besides the table's own: a mapping, as a rule.
+  private var hasMappedStatus: Bool {
+    for index in 0..<statusFrameCount where ledger[].count(statusFrame(index)) > 1 { return true }
+    return false
   }
 
   /// Exchanges two shared entries (GNTTABOP_swap_grant_ref).

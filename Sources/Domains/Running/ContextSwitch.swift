@@ -25,10 +25,7 @@ extension Ref where T == VCPU {
     if self[].taskSwitched { Registers.clearTaskSwitched() }
     cpu[].setXCR0(CPUFeatures.current.xcr0)
     self[].extendedState.save()
-    if self[].debug[7] & 0xff != 0 {
-      self[].debug[6] = Registers.debug(6)
-      Registers.setDebug(7, 0)
-    }
+    if self[].debug[7] & DebugControl.enables != 0 { Registers.setDebug(7, 0) }
     self[].isRunning.store(0)
     self[].isLoaded.store(0)
   }
@@ -57,11 +54,7 @@ extension Ref where T == VCPU {
     self[].extendedState.restore()
     cpu[].setXCR0(self[].xcr0)
     if self[].taskSwitched { Registers.setTaskSwitched() }
-    if self[].debug[7] & 0xff != 0 {
-      for index in 0..<4 { Registers.setDebug(index, self[].debug[index]) }
-      Registers.setDebug(6, self[].debug[6])
-      Registers.setDebug(7, self[].debug[7])
-    }
+    if self[].debug[7] & DebugControl.enables != 0 { loadDebugRegisters() }
     updateRunstateArea()
     if !self[].isKernelMode, let table = self[].userTable { Registers.setPageTable(table) }
     frame[] = self[].registers

@@ -12,6 +12,7 @@ public enum GuestExit {
   @inline(__always)
   public static func prepare(_ frame: Ref<TrapFrame>) {
     let cpu = Ref<PhysicalCPU>.current
+    cpu[].staleWrites = 0
     // Nearly always there is nothing to do, and this is all that is looked at.
     if cpu[].work.load() == 0, let vcpu = cpu[].vcpu, !vcpu[].info.isPending, vcpu[].pending.load() == 0,
       !cpu[].needsFailsafe

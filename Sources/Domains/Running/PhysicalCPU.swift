@@ -40,8 +40,10 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var timeStampAuxiliary = UInt64.max
   /// Page tables were left to be taken apart when the CPU went idle.
   public var hasTeardown = false
-  /// The error code of the last fault in the hypervisor that was provided for.
-  public var fixedErrorCode: UInt32 = 0
+  /// The last fault in the hypervisor that was provided for.
+  public var fixedFault = FixedFault(vector: 0, errorCode: 0, address: 0)
+  /// How many writes to guest memory were tried again since the CPU last went to a guest (`StaleTranslation`).
+  public var staleWrites: UInt32 = 0
   /// Why non-maskable interrupts came that are not handed on yet (XENNMI reasons as in `arch_shared_info.nmi_reason`).
   public var nmiReasons = AtomicWord(0)
   /// How many non-maskable interrupts came for which the machine names no reason.
@@ -78,6 +80,23 @@ extension PhysicalCPU {
     guard CPUFeatures.current.xsave, xcr0 != value else { return }
     _ = Registers.setXCR0(value)
     xcr0 = value
+  }
+}
+
+/// A fault in the hypervisor that was provided for: what the CPU said of it.
+public struct FixedFault: BitwiseCopyable {
+  /// The exception's vector.
+  public var vector: UInt8
+  /// Its error code.
+  public var errorCode: UInt32
+  /// The address of a page fault; zero for others.
+  public var address: UInt64
+
+  /// A fault as the CPU reports it.
+  public init(vector: UInt8, errorCode: UInt32, address: UInt64) {
+    self.vector = vector
+    self.errorCode = errorCode
+    self.address = address
   }
 }
 

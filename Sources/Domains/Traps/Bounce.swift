@@ -39,8 +39,10 @@ public enum FlagsRegister {
   public static let alignmentCheck: UInt64 = 1 &<< 18
   /// What SYSCALL and our entries clear for the handler.
   static let clearedOnEntry = trap | ioPrivilege | nestedTask | resume | virtual8086 | alignmentCheck
-  /// What a guest may have set when it resumes.
-  public static let guestMay: UInt64 = 0x24_4dd5 | interrupt
+  /// What a guest may have set when it resumes: the arithmetic flags and DF, TF, IF, NT, RF, AC, ID.
+  public static let guestMay: UInt64 = 0x20_0cd5 | trap | interrupt | nestedTask | resume | alignmentCheck
+  /// What SYSRET cannot restore as IRET does: RF it drops, and with TF it traps before the first instruction.
+  public static let neverBySysret = trap | resume
 }
 
 extension Ref where T == VCPU {

@@ -42,6 +42,24 @@ public enum GuestTables {
     public var value: UInt64
   }
 
+  /// Whether the tables under `root` let the hypervisor write at an address of the guest's: every entry on the way is present and
+  /// writable.
+  static func permitWrite(_ root: MachineFrame, _ address: LinearAddress) -> Bool {
+    guard !address.isHypervisor else { return false }
+    let wanted = PTE.present | PTE.writable | PTE.user
+    var table = root
+    var level = 4
+    while level > 0 {
+      guard PhysicalWindow.contains(table) else { return false }
+      let entry = PhysicalWindow.load(table, word: address.index(level: level))
+      // There are no large pages in a guest's tables.
+      guard entry & wanted == wanted, level != 2 || entry & PTE.large == 0 else { return false }
+      table = MachineFrame(physical: entry & PTE.frameMask)
+      level &-= 1
+    }
+    return true
+  }
+
   /// The level-1 entry that kernel mode translates `address` by; nil if a higher level ends the walk.
   @inline(__always)
   public static func level1Entry(_ vcpu: Ref<VCPU>, _ address: LinearAddress) -> Place? {

@@ -43,7 +43,7 @@ extension Ref where T == VCPU {
   public func inject(_ vector: UInt8, errorCode: UInt32, _ frame: Ref<TrapFrame>) {
     let (address, info) = trapEntry(vector)
     guard address != 0 else { return unhandled(vector, errorCode, frame) }
-    let entry = GuestEntryPoint(address: address, masksEvents: info & 4 != 0)
+    let entry = GuestEntryPoint(address: address, masksEvents: info & TrapFlag.masksEvents != 0)
     if ExceptionVector.hasErrorCode(vector) {
       bounce(frame, to: entry, errorCode: errorCode)
     } else {
@@ -56,7 +56,8 @@ extension Ref where T == VCPU {
   public func injectPageFault(address: UInt64, errorCode: UInt32, _ frame: Ref<TrapFrame>) {
     self[].info.cr2 = address
     // The CPU always says "user"; the guest wants to know of its own two modes. Protection keys and the like are not offered.
-    let code = self[].isKernelMode ? errorCode & 0x1b : errorCode & 0x1b | 4
+    let told = errorCode & PageFaultCode.told
+    let code = self[].isKernelMode ? told : told | PageFaultCode.user
     inject(ExceptionVector.pageFault, errorCode: code, frame)
   }
 
@@ -65,9 +66,9 @@ extension Ref where T == VCPU {
   public func injectSoftwareInterrupt(_ vector: UInt8, _ frame: Ref<TrapFrame>) -> Bool {
     let (address, info) = trapEntry(vector)
     // Level 3: everyone may; 1 and 2: the kernel; 0: nobody.
-    let level = info & 3
+    let level = info & TrapFlag.level
     guard address != 0, level >= (self[].isKernelMode ? 1 : 3) else { return false }
-    bounce(frame, to: GuestEntryPoint(address: address, masksEvents: info & 4 != 0))
+    bounce(frame, to: GuestEntryPoint(address: address, masksEvents: info & TrapFlag.masksEvents != 0))
     return true
   }
 

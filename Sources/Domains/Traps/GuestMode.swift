@@ -57,6 +57,7 @@ extension Ref where T == VCPU {
   func enterBySysenter(_ frame: Ref<TrapFrame>) -> Bool {
     let callbacks = self[].callbacks
     guard !self[].isKernelMode, callbacks.sysenter != 0 else { return false }
+    frame[].rflags &= ~FlagsRegister.resume
     bounce(frame, to: GuestEntryPoint(address: callbacks.sysenter, masksEvents: callbacks.sysenterMasksEvents))
     return true
   }

@@ -33,9 +33,9 @@ public enum TrapDispatch {
       vcpu[].cr0 &= ~8
       vcpu.inject(vector, errorCode: 0, frame)
     case ExceptionVector.debug:
-      vcpu[].debug[6] = Registers.debug(6)
-      Registers.setDebug(6, 0xffff_0ff0)
-      vcpu.inject(vector, errorCode: 0, frame)
+      let met = Registers.debug(6) ^ DebugStatus.fixed
+      Registers.setDebug(6, DebugStatus.fixed)
+      vcpu.raiseDebug(met, frame)
     case 0x80:
       if !vcpu.injectSoftwareInterrupt(0x80, frame) {
         // As if the instruction had faulted: back to its start.
@@ -55,10 +55,13 @@ public enum TrapDispatch {
       switch Emulation.privileged(vcpu, frame) {
       case .done: return
       case .softwareInterrupt(let vector, let length):
-        let start = frame[].rip
+        let (start, flags) = (frame[].rip, frame[].rflags)
+        // The instruction is over where it is delivered, and RF with it.
         frame[].rip = start &+ UInt64(length)
+        frame[].rflags = flags & ~FlagsRegister.resume
         if vcpu.injectSoftwareInterrupt(vector, frame) { return }
         frame[].rip = start
+        frame[].rflags = flags
         return vcpu.inject(ExceptionVector.generalProtection, errorCode: UInt32(vector) &<< 3 | 2, frame)
       case .faulted: return
       case .notOurs: break
@@ -79,8 +82,7 @@ public enum TrapDispatch {
       number == 0xc000_0100 ? Registers.fsBase : number == 0xc000_0101 ? Registers.gsBase : Registers.inactiveGSBase
     frame[].rax = value & 0xffff_ffff
     frame[].rdx = value &>> 32
-    frame[].rip = frame[].rip &+ 2
-    frame[].leavesBySysret = false
+    Emulation.retire(2, vcpu, frame)
     return true
   }
 
@@ -89,12 +91,12 @@ public enum TrapDispatch {
     if vector >= 32 { return Interrupts.handle(vector) }
     if vector == ExceptionVector.debug {
       // Held back by MOV SS in a guest until our first instruction; the guest gets none of it.
-      Registers.setDebug(6, 0xffff_0ff0)
+      Registers.setDebug(6, DebugStatus.fixed)
       frame[].rflags &= ~FlagsRegister.trap
       return
     }
     if let next = Fixups.find(frame[].rip) {
-      Ref<PhysicalCPU>.current[].fixedErrorCode = frame[].error_code
+      Ref<PhysicalCPU>.current[].fixedFault = FixedFault(vector: vector, errorCode: frame[].error_code, address: 0)
       frame[].rip = next
       return
     }
@@ -136,6 +138,10 @@ public enum TrapDispatch {
   private static func pageFaultInHypervisor(_ frame: Ref<TrapFrame>, _ address: UInt64) {
     if let vcpu = Ref<PhysicalCPU>.current[].vcpu, DescriptorArea.showLDT(vcpu, address) { return }
     if let next = Fixups.find(frame[].rip) {
+      let code = frame[].error_code
+      if StaleTranslation.mayTryAgain(address, code) { return }
+      Ref<PhysicalCPU>.current[].fixedFault = FixedFault(
+        vector: ExceptionVector.pageFault, errorCode: code, address: address)
       frame[].rip = next
       return
     }
@@ -147,7 +153,12 @@ public enum TrapDispatch {
     let cpu = Ref<PhysicalCPU>.current
     guard let vcpu = cpu[].vcpu else { return }
     // The guest sees the fault where it wanted to go, as if it had been there.
-    vcpu.inject(ExceptionVector.generalProtection, errorCode: cpu[].fixedErrorCode, frame)
+    let fault = cpu[].fixedFault
+    if fault.vector == ExceptionVector.pageFault, let offset = DescriptorArea.ldtOffset(fault.address) {
+      vcpu.injectPageFault(address: vcpu[].ldtBase &+ offset, errorCode: fault.errorCode & ~1, frame)
+    } else {
+      vcpu.inject(fault.vector, errorCode: fault.errorCode, frame)
+    }
     GuestExit.prepare(frame)
   }
 }

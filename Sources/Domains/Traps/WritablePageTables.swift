@@ -22,7 +22,7 @@ enum WritablePageTables {
     else {
       return false
     }
-    if let done = exchange(domain, table, address, frame) { return done }
+    if let done = exchange(vcpu, domain, table, address, frame) { return done }
     guard let instruction = fetch(frame) else { return false }
     return perform(instruction, vcpu, domain, table, address, frame)
   }
@@ -31,7 +31,7 @@ enum WritablePageTables {
   /// forms, done without the decoder. Nil if it is another one; otherwise whether the fault is settled.
   @inline(__always)
   private static func exchange(
-    _ domain: Ref<Domain>, _ table: MachineFrame, _ address: UInt64, _ frame: Ref<TrapFrame>
+    _ vcpu: Ref<VCPU>, _ domain: Ref<Domain>, _ table: MachineFrame, _ address: UInt64, _ frame: Ref<TrapFrame>
   ) -> Bool? {
     guard address & 7 == 0, frame[].cs & 0xffff == UInt64(GuestSelectors.code64),
       let bytes = try? GuestMemory.readWords2(LinearAddress(frame[].rip)),
@@ -45,8 +45,7 @@ enum WritablePageTables {
       do { isWritten = try write(value, over: old, table, index, domain) } catch { return error == .restart }
       if !isWritten { continue }
       frame[].setGeneral(instruction.register, old)
-      frame[].rip = frame[].rip &+ instruction.length
-      frame[].leavesBySysret = false
+      Emulation.retire(instruction.length, vcpu, frame)
       return true
     }
     return true
@@ -105,8 +104,8 @@ enum WritablePageTables {
       }
       frame[].generalRegisters = registers
       frame[].rflags = flags.rawValue
-      if outcome.isFinished { frame[].rip = frame[].rip &+ UInt64(instruction.length) }
-      frame[].leavesBySysret = false
+      // An element of a repeated instruction traps like a whole one, but with the rest still to do.
+      Emulation.retire(outcome.isFinished ? UInt64(instruction.length) : 0, vcpu, frame)
       return true
     }
     return true

@@ -40,7 +40,7 @@ extension GuestContext {
     try put(VCPUContextLayout.control &+ 24, vcpu[].kernelTable?.physical ?? 0)
     try put(VCPUContextLayout.control &+ 32, vcpu[].cr4)
     for index in 5..<8 { try put(VCPUContextLayout.control &+ index &* 8, 0) }
-    for index in 0..<8 { try put(VCPUContextLayout.debug &+ index &* 8, vcpu.debugRegister(index)) }
+    for index in 0..<8 { try put(VCPUContextLayout.debug &+ index &* 8, vcpu.debugRegisterAtRest(index)) }
     try put(VCPUContextLayout.eventCallback, vcpu[].callbacks.event)
     try put(VCPUContextLayout.failsafeCallback, vcpu[].callbacks.failsafe)
     try put(VCPUContextLayout.syscallCallback, vcpu[].callbacks.syscall)
@@ -97,5 +97,5 @@ extension Ref where T == VCPU {
   private func element(_ value: inout UInt64) -> UInt64 { value }
 
   /// Debug register `index` (0 to 7) while the vCPU is at rest.
-  func debugRegister(_ index: Int) -> UInt64 { element(&self[].debug[index]) }
+  func debugRegisterAtRest(_ index: Int) -> UInt64 { element(&self[].debug[index]) }
 }

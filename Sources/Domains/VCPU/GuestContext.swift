@@ -104,11 +104,13 @@ public enum GuestContext {
     if !vcpu[].isInitialised { tables.set(vcpu) }
     vcpu[].taskSwitched = control & 8 != 0
     vcpu[].cr0 = vcpu[].cr0 & ~8 | control & 8
+    vcpu[].cr4 = vcpu.possibleCR4((try? GuestMemory.read64(address + UInt64(VCPUContextLayout.control &+ 32))) ?? 0)
     for index in 0..<8 where index & 6 != 4 {
-      guard let value = try? debug(index), let clean = try? ControlEmulation.debugValue(index, value) else { continue }
+      guard let value = try? debug(index),
+        let clean = try? ControlEmulation.debugValue(index, value, cr4: vcpu[].cr4)
+      else { continue }
       vcpu[].debug[index] = clean
     }
-    vcpu[].cr4 = vcpu.possibleCR4((try? GuestMemory.read64(address + UInt64(VCPUContextLayout.control &+ 32))) ?? 0)
     if flags & 1 != 0 {
       let area = vcpu[].extendedState
       _ = GuestMemory.read(address, frame: area.frame, offset: area.offset, count: 512)

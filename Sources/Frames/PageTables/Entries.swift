@@ -21,8 +21,12 @@ extension FrameLedger {
     guard raw & PTE.present != 0 else { return raw }
     guard raw & rules.reserved == 0 else { throw .invalid }
     let entry = (raw | PTE.user) & ~PTE.grantMapping
-    if raw & PTE.cacheAttributes != 0 && !rules.mayMapDevices && work.deviceFrames.isEmpty { throw .invalid }
     let frame = MachineFrame(physical: raw & PTE.frameMask)
+    if raw & PTE.cacheAttributes != 0 && !rules.mayMapDevices {
+      // A domain that has been given some devices chooses caching for those. Memory it gets as it is: written past the caches, what
+      // the hypervisor checks in a page table would not be what the CPU walks. (Who drives the hardware could do as much by DMA.)
+      guard !work.deviceFrames.isEmpty, owner(frame) == .io else { throw .invalid }
+    }
     if raw & PTE.writable != 0 ? takeWritable(frame, owner: rules.frameOwner) : take(frame, owner: rules.frameOwner) {
       if rules.frameOwner != rules.tableOwner { noteForeign(frame) }
       return entry

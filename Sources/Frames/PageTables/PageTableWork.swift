@@ -26,8 +26,9 @@ public struct EntryRules: BitwiseCopyable {
   public var tableOwner: DomainID
   /// Whose frames level-1 entries may map: the owner's own, or another domain's that the caller controls.
   public var frameOwner: DomainID
-  /// Whether any device memory may be mapped, and cache attributes chosen. Without it those device frames may be that the
-  /// owner of the tables has been given (`PageTableWork.deviceFrames`), in entries that are not for another domain's frames.
+  /// Whether any device memory may be mapped, and cache attributes chosen, for memory too. Without it those device frames may be
+  /// that the owner of the tables has been given (`PageTableWork.deviceFrames`), in entries that are not for another domain's
+  /// frames; for those frames alone it then chooses attributes.
   public var mayMapDevices: Bool
   /// Bits that must be zero in a present entry: address bits beyond what the CPU has.
   public var reserved: UInt64

@@ -22,16 +22,18 @@ extension Hypercall {
   ///   for an unknown kind or command.
   func callbackOp() throws(XenError) -> HypercallOutcome {
     switch arguments[0] {
-    case 0:
+    case CallbackOperation.register:
       var words = InlineArray<2, UInt64>(repeating: 0)
       words = try GuestMemory.fetch(address(1), initial: words)
       try register(UInt16(truncatingIfNeeded: words[0]), masks: words[0] &>> 16 & 1 != 0, words[1])
-    case 1:
+    case CallbackOperation.unregister:
       let kind = try GuestMemory.fetch(address(1), initial: UInt16(0))
       switch kind {
       // Without these the guest could not run: they can only be replaced.
-      case 0, 1, 2, 3, 5, 7: throw .invalid
-      case 4: vcpu[].callbacks.nmi = 0
+      case CallbackKind.event, CallbackKind.failsafe, CallbackKind.systemCall, CallbackKind.sysenterDeprecated,
+        CallbackKind.sysenter, CallbackKind.systemCall32:
+        throw .invalid
+      case CallbackKind.nmi: vcpu[].callbacks.nmi = 0
       default: throw .notImplemented
       }
     default: throw .notImplemented
@@ -42,18 +44,18 @@ extension Hypercall {
   private func register(_ kind: UInt16, masks: Bool, _ address: UInt64) throws(XenError) {
     guard LinearAddress(address).isCanonical else { throw .invalid }
     switch kind {
-    case 0: vcpu[].callbacks.event = address
-    case 1:
+    case CallbackKind.event: vcpu[].callbacks.event = address
+    case CallbackKind.failsafe:
       vcpu[].callbacks.failsafe = address
       vcpu[].callbacks.failsafeMasksEvents = masks
-    case 2:
+    case CallbackKind.systemCall:
       vcpu[].callbacks.syscall = address
       vcpu[].callbacks.syscallMasksEvents = masks
-    case 3, 5:
+    case CallbackKind.sysenterDeprecated, CallbackKind.sysenter:
       vcpu[].callbacks.sysenter = address
       vcpu[].callbacks.sysenterMasksEvents = masks
-    case 4: vcpu[].callbacks.nmi = address
-    case 7:
+    case CallbackKind.nmi: vcpu[].callbacks.nmi = address
+    case CallbackKind.systemCall32:
       vcpu[].callbacks.syscall32 = address
       vcpu[].callbacks.syscall32MasksEvents = masks
     default: throw .notImplemented
@@ -65,13 +67,13 @@ extension Hypercall {
   /// - Throws: `fault`; `invalid` on another vCPU or for a bad address; `notImplemented` for an unknown command.
   func nmiOp() throws(XenError) -> HypercallOutcome {
     switch arguments[0] {
-    case 0:
+    case NMIOperation.registerCallback:
       guard vcpu[].id.raw == 0 else { throw .invalid }
       // struct xennmi_callback: the handler's address, and a word that is not used.
       let handler = try GuestMemory.fetch(address(1), initial: UInt64(0))
       guard LinearAddress(handler).isCanonical else { throw .invalid }
       vcpu[].callbacks.nmi = handler
-    case 1: vcpu[].callbacks.nmi = 0
+    case NMIOperation.unregisterCallback: vcpu[].callbacks.nmi = 0
     default: throw .notImplemented
     }
     return .success

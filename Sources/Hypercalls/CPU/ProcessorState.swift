@@ -22,20 +22,21 @@ extension Hypercall {
 
   /// `set_debugreg`: number and value.
   ///
-  /// - Throws: `invalid`, `notPermitted`.
+  /// - Throws: as `VCPU.setDebugRegister`.
   func setDebugRegister() throws(XenError) -> HypercallOutcome {
-    guard arguments[0] < 8 else { throw .invalid }
-    try vcpu.setDebugRegister(Int(arguments[0]), arguments[1])
+    try vcpu.setDebugRegister(debugNumber, arguments[1])
     return .success
   }
 
-  /// `get_debugreg`: gives the value, or EINVAL as a value.
-  func getDebugRegister() -> HypercallOutcome {
-    guard arguments[0] < 8, let value = vcpu.debugRegister(Int(arguments[0])) else {
-      return .done(XenError.invalid.result)
-    }
-    return .done(value)
+  /// `get_debugreg`: gives the value.
+  ///
+  /// - Throws: `noDevice`.
+  func getDebugRegister() throws(XenError) -> HypercallOutcome {
+    .done(try vcpu.debugRegister(debugNumber))
   }
+
+  // An `int` to those who call.
+  private var debugNumber: Int { Int(UInt32(truncatingIfNeeded: arguments[0])) }
 
   /// `set_segment_base`: which (SEGBASE_*) and the base or selector.
   ///
@@ -44,15 +45,15 @@ extension Hypercall {
   func setSegmentBase() throws(XenError) -> HypercallOutcome {
     let base = arguments[1]
     switch arguments[0] {
-    case 0...2:
+    case SegmentBaseKind.fs, SegmentBaseKind.gsUser, SegmentBaseKind.gsKernel:
       guard LinearAddress(base).isCanonical else { throw .invalid }
       // The kernel is running: its own GS base is the active one.
       switch arguments[0] {
-      case 0: Registers.fsBase = base
-      case 1: Registers.inactiveGSBase = base
+      case SegmentBaseKind.fs: Registers.fsBase = base
+      case SegmentBaseKind.gsUser: Registers.inactiveGSBase = base
       default: Registers.gsBase = base
       }
-    case 3:  // SEGBASE_GS_USER_SEL: loads the user's GS, base and all, behind SWAPGS
+    case SegmentBaseKind.gsUserSelector:
       Registers.swapGS()
       let isGood = Registers.loadGS(UInt16(truncatingIfNeeded: base))
       if !isGood { _ = Registers.loadGS(0) }
@@ -69,8 +70,8 @@ extension Hypercall {
     guard arguments[1] < 64, VMAssist.known &>> arguments[1] & 1 != 0 else { throw .invalid }
     let bit = UInt64(1) &<< arguments[1]
     switch arguments[0] {
-    case 0: domain[].assists.fetchOr(bit)
-    case 1: domain[].assists.fetchAnd(~bit)
+    case VMAssistCommand.enable: domain[].assists.fetchOr(bit)
+    case VMAssistCommand.disable: domain[].assists.fetchAnd(~bit)
     default: throw .notImplemented
     }
     return .success

@@ -49,6 +49,8 @@ public enum HypercallOutcome {
   case done(UInt64)
   /// Preempted: call again with the arguments as they are now, after whatever else has to run.
   case again
+  /// The call was `iret`, in a list: the guest goes on where the frame on its stack says.
+  case interruptReturn
 
   /// Done without a value.
   public static var success: HypercallOutcome { .done(0) }

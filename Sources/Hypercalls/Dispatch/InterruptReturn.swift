@@ -5,6 +5,10 @@ import Machine
 import XenABI
 
 enum InterruptReturn {
+  /// As `perform`, for the end of a list of calls: not inlined a second time.
+  @inline(never)
+  static func performListed(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) { perform(vcpu, frame) }
+
   /// Takes the context from the guest's stack and makes it the frame to resume.
   @inline(__always)
   static func perform(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) {
@@ -24,7 +28,9 @@ enum InterruptReturn {
     let resumed = context.w6 & FlagsRegister.guestMay | 2 | FlagsRegister.interrupt
     frame[].rflags = resumed
     // VGCF_in_syscall: RCX and R11 need not be restored, and SYSRET gives the flat segments.
-    if context.w3 & 0x100 != 0 && LinearAddress(context.w4).isCanonical {
+    if context.w3 & ReturnFlag.inSystemCall != 0 && context.w6 & FlagsRegister.neverBySysret == 0
+      && LinearAddress(context.w4).isCanonical
+    {
       frame[].leavesBySysret = true
       frame[].cs = UInt64(GuestSelectors.code64)
       frame[].ss = UInt64(GuestSelectors.data)

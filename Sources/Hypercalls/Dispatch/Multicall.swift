@@ -6,7 +6,8 @@ import XenABI
 
 extension Hypercall {
   /// `multicall`: carries out a list of calls in order, each with its own result (struct multicall_entry: op, result, six
-  /// arguments).
+  /// arguments). `iret` ends the list: the guest goes on where the frame on its stack says, and what stands behind it is not
+  /// looked at.
   ///
   /// - Throws: `fault` if an entry cannot be read or its result not written.
   mutating func multicall() throws(XenError) -> HypercallOutcome {
@@ -22,12 +23,14 @@ extension Hypercall {
       var isPreempted = false
       do throws(XenError) {
         switch words[0] {
-        // A list within a list, or the end of one, makes no sense.
-        case 13, 23: throw .notImplemented
+        // A list within a list makes no sense.
+        case HypercallNumber.multicall: throw .invalid
+        case HypercallNumber.interruptReturn: return .interruptReturn
         default:
           switch try call.dispatchListed(words[0]) {
           case .done(let value): result = value
           case .again: isPreempted = true
+          case .interruptReturn: return .interruptReturn
           }
         }
       } catch {
@@ -57,13 +60,13 @@ extension Hypercall {
   private mutating func dispatchListed(_ number: UInt64) throws(XenError) -> HypercallOutcome {
     switch number {
     // The ones that guests put into lists all the time.
-    case 1: try mmuUpdate()
-    case 14: try updateVAMapping()
-    case 26: try mmuextOp()
-    case 3: stackSwitch()
-    case 5: fpuTaskSwitch()
-    case 10: try updateDescriptor()
-    case 25: try setSegmentBase()
+    case HypercallNumber.mmuUpdate: try mmuUpdate()
+    case HypercallNumber.updateVAMapping: try updateVAMapping()
+    case HypercallNumber.mmuextOp: try mmuextOp()
+    case HypercallNumber.stackSwitch: stackSwitch()
+    case HypercallNumber.fpuTaskSwitch: fpuTaskSwitch()
+    case HypercallNumber.updateDescriptor: try updateDescriptor()
+    case HypercallNumber.setSegmentBase: try setSegmentBase()
     default: try dispatch(number)
     }
   }

@@ -15,7 +15,7 @@ public enum SystemCall {
       // on SYSRET in ring 0, on the guest's stack; IRETQ faults on ours.
       if frame[].rip &>> 47 == 1 { frame[].leavesBySysret = false }
       let number = frame[].rax
-      if number == 23 {
+      if number == HypercallNumber.interruptReturn {
         InterruptReturn.perform(vcpu, frame)
       } else {
         hypercall(vcpu, frame, number)
@@ -41,6 +41,7 @@ public enum SystemCall {
       switch try call.dispatch(number) {
       case .done(let value): frame[].rax = value
       case .again: rewind(frame, call.arguments)
+      case .interruptReturn: InterruptReturn.performListed(vcpu, frame)
       }
     } catch {
       if error == .restart { rewind(frame, call.arguments) } else { frame[].rax = error.result }

@@ -31,6 +31,24 @@
     /// Has this thread's guest copies go through the page tables under `root`.
     public static func useTables(root: MachineFrame) { martlet_write_cr3(root.physical) }
 
+    /// What is told of faults of this thread's guest copies: address and error code. It says whether the access runs again.
+    public typealias PageFaultHandler = @convention(c) (UInt64, UInt32) -> Bool
+
+    /// Has `handler` told of faults of this thread's guest copies, with `from` as the instruction that faults and `to` as where
+    /// it goes on if nobody mends the fault.
+    public static func handlePageFaults(from: UInt64, to: UInt64, _ handler: @escaping PageFaultHandler) {
+      // SAFETY: 1. This thread's own words.
+      martlet_simulated.fixup_from = from
+      martlet_simulated.fixup_to = to
+      unsafe martlet_simulated.page_fault = handler
+    }
+
+    /// Has this thread's CPU remember that the page at `address` cannot be written, until a write faults on it.
+    public static func rememberReadOnly(_ address: UInt64) {
+      // SAFETY: as above.
+      martlet_simulated.read_only_page = address &>> 12 &+ 1
+    }
+
     /// How many interrupts this thread's CPU has sent to others.
     public static var interruptsSent: UInt64 {
       // SAFETY: 1. This thread's own word.

@@ -188,6 +188,7 @@ final class Guest {
         switch try grantTableOp(&call) {
         case .done(let value): return Int64(bitPattern: value)
         case .again: preemptions += 1
+        case .interruptReturn: preconditionFailure("an iret has no result")
         }
       } catch { return Int64(bitPattern: error.result) }
     }

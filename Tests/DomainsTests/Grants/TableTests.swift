@@ -128,6 +128,26 @@ extension GrantTests {
       }
     }
 
+    /// Back to version 1 the status frames would mean nothing: not while somebody looks at them.
+    @Test func aMappedStatusFrameKeepsVersion2() {
+      GrantWorld.run { world in
+        let a = world.guest(1)
+        #expect(a.setVersion(2) == 0)
+        guard let status = a.domain[].grants.withLock({ $0.frame(ofStatusIndex: 0) }) else { preconditionFailure() }
+        for isWritable in [false, true] {
+          #expect(
+            isWritable
+              ? ledger[].takeWritable(status, owner: a.domain[].id) : ledger[].take(status, owner: a.domain[].id))
+          let (result, entries) = a.run(.setVersion, [SetVersionEntry(version: 1)])
+          #expect((result, entries[0].version) == (-16, 2))
+          #expect(a.setVersion(2) == 0)
+          if isWritable { ledger[].dropWritable(status) } else { ledger[].drop(status) }
+        }
+        #expect(a.setVersion(1) == 0)
+        #expect(world.brokenRule() == nil)
+      }
+    }
+
     @Test func versionIsTold() {
       GrantWorld.run { world in
         let control = world.guest(0, isPrivileged: true)

@@ -208,6 +208,7 @@ final class PhysicalGuest {
         switch try handler(&call) {
         case .done(let value): return Int64(bitPattern: value)
         case .again: continue
+        case .interruptReturn: preconditionFailure("an iret has no result")
         }
       } catch { return Int64(bitPattern: error.result) }
     }
