@@ -15,6 +15,11 @@ let safe: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// What tests and the fuzzer see of the hypervisor.
+let hypervisor: [Target.Dependency] = [
+  "CMachine", "CXenABI", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
+]
+
 var targets: [Target] = [
   .target(name: "CXenABI"),
   .target(name: "XenABI", dependencies: ["CXenABI"], swiftSettings: safe),
@@ -76,69 +81,34 @@ if metal {
       exclude: ["Fixtures"]),
     .testTarget(name: "ImagesTests", dependencies: ["Images"], exclude: ["Fixtures"]),
     .target(
-      name: "MachineTurn", path: "Tests/MachineTurn"),
+      name: "SimulatedMachine",
+      dependencies: ["CXenABI", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls"],
+      path: "Tests/SimulatedMachine", swiftSettings: [.swiftLanguageMode(.v5)]),
     .executableTarget(
-      name: "MartletFuzz",
-      dependencies: ["CXenABI", "XenABI", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "Hypercalls"],
-      swiftSettings: safe),
-    .testTarget(
-      name: "MachineTests",
-      dependencies: ["MachineTurn", "Machine", "Frames", "Scheduling", "Instructions", "Domains", "MartletFuzz"]),
-    .testTarget(name: "FramesTests", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames"]),
-    .testTarget(
-      name: "MartletFuzzTests",
-      dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"],
-      path: "Tests/MartletFuzzTests",
-      swiftSettings: [.swiftLanguageMode(.v5)]),
-    .target(
-      name: "Support", dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
-      path: "Tests/Support",
-      swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "MMUTests",
-      dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
-      path: "Tests/HypercallsTests/MMU",
-      swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "SchedulingControlTests",
-      dependencies: ["CXenABI", "Support", "XenABI", "Machine", "Frames", "Scheduling", "Domains", "Hypercalls"],
-      path: "Tests/HypercallsTests/Scheduling",
-      swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "EventsTests", dependencies: ["Support", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
-      path: "Tests/DomainsTests/Events",
-      swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "TrapsTests",
-      dependencies: ["MachineTurn", "XenABI", "Machine", "Frames", "Domains", "Hypercalls", "MartletFuzz"],
-      path: "Tests/DomainsTests/Traps", swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "DestructionTests",
-      dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Domains", "Hypercalls"],
-      path: "Tests/DomainsTests/Destruction",
-      swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "MemoryPhysicalTests",
-      dependencies: [
-        "MachineTurn",
-        "CXenABI", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
-      ], path: "Tests/HypercallsTests", sources: ["Memory", "Physical"],
-      swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "ControlTests",
-      dependencies: ["Support", "CXenABI", "XenABI", "Machine", "Frames", "Instructions", "Domains", "Hypercalls"],
-      path: "Tests/HypercallsTests/Control",
-      swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "ConsoleTests", dependencies: ["MachineTurn", "Machine", "Domains"], path: "Tests/DomainsTests/Console",
-      swiftSettings: [.swiftLanguageMode(.v5)]),
-    .testTarget(
-      name: "GrantsTests",
-      dependencies: [
-        "MachineTurn", "CMachine", "XenABI", "Machine", "Frames", "Instructions", "Scheduling", "Domains", "Hypercalls",
-      ], path: "Tests/DomainsTests/Grants",
-      swiftSettings: [.swiftLanguageMode(.v5)]),
+      name: "MartletFuzz", dependencies: hypervisor + ["SimulatedMachine"], swiftSettings: safe),
+    .testTarget(name: "FramesTests", dependencies: hypervisor + ["SimulatedMachine"]),
   ]
+  // The folders of these mirror Sources: Tests/DomainsTests/Events tests Sources/Domains/Events.
+  let machineTests: [(name: String, path: String, more: [Target.Dependency])] = [
+    ("MachineTests", "MachineTests", ["MartletFuzz"]),
+    ("MartletFuzzTests", "MartletFuzzTests", ["MartletFuzz"]),
+    ("ConsoleTests", "DomainsTests/Console", []),
+    ("DestructionTests", "DomainsTests/Destruction", []),
+    ("EventsTests", "DomainsTests/Events", []),
+    ("GrantsTests", "DomainsTests/Grants", []),
+    ("TrapsTests", "DomainsTests/Traps", ["MartletFuzz"]),
+    ("ControlTests", "HypercallsTests/Control", []),
+    ("MemoryTests", "HypercallsTests/Memory", []),
+    ("MMUTests", "HypercallsTests/MMU", []),
+    ("PhysicalTests", "HypercallsTests/Physical", []),
+    ("SchedulingControlTests", "HypercallsTests/Scheduling", []),
+  ]
+  for (name, path, more) in machineTests {
+    targets.append(
+      .testTarget(
+        name: name, dependencies: hypervisor + ["SimulatedMachine"] + more, path: "Tests/" + path,
+        swiftSettings: [.swiftLanguageMode(.v5)]))
+  }
   products += [
     .executable(name: "MartletTool", targets: ["MartletTool"]),
     .executable(name: "MartletFuzz", targets: ["MartletFuzz"]),

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The simulated machine of one episode: its memory, its one CPU, the hypervisor's records, and a domain that only ever waits, so
-// that the CPU always has somebody to go to.
-//
-// The clock stands still for as long as an episode lasts: nothing that happens then depends on how fast the host is, and a seed
-// replays exactly. (System time is the host's counter, slowed so much that its first tick is seconds away.)
+// The machine of one episode: a simulated one with one CPU and a standing clock, and a domain that only ever waits, so that the
+// CPU always has somebody to go to.
 import Domains
 import Frames
 import Machine
 import Scheduling
+import SimulatedMachine
 import XenABI
 
 /// One simulated machine.
@@ -26,61 +24,18 @@ final class FuzzMachine {
   /// Who waits.
   private(set) var watchman: Ref<VCPU>
 
-  /// A machine whose system time is about `time` nanoseconds.
+  /// A machine whose system time stands still near `time` nanoseconds.
   init(time: UInt64) {
-    precondition(Simulation.start(frames: FuzzMachine.frames), "the host has no memory for a simulated machine")
-    CPUs.setStarted(1)
-    // The same whatever the host is.
-    var features = CPUFeatures.detect()
-    features.xsave = false
-    features.isAMD = false
-    features.gigabytePages = false
-    features.fsgsbase = true
-    features.physicalBits = 40
-    features.publish()
-    var next = MachineFrame(1)
-    func take(_ count: UInt64) -> MachineFrame {
-      defer { next = next + count }
-      return next
-    }
+    let machine = SimulatedMachine(MachinePlan(frames: FuzzMachine.frames, devices: 16, standingTime: time))
     let frames = FuzzMachine.frames
-    let storage = take(FrameLedger.framesNeeded(for: frames))
-    Ref<FrameLedger>.create(in: take(Ref<FrameLedger>.framesNeeded), FrameLedger(storage: storage, frames: frames))
-      .publish()
-    let translation = MachineToPhysical(first: take((frames * 8 + 4095) >> 12), entries: frames)
-    var memory = BootMemory()
-    let boot = take(64)
-    _ = memory.add(start: boot.number, end: boot.number + 64)
-    guard let tables = HypervisorPageTables(memory: &memory),
-      let area = CPUArea(number: 0, tables: tables, memory: &memory)
-    else { preconditionFailure("no memory for the CPU's area") }
-    root = tables.root
-    let shift = UInt64(-Int(TickScale(hertz: UInt64.max).shift))
-    Ref<Hypervisor>.create(
-      in: take(Ref<Hypervisor>.framesNeeded),
-      Hypervisor(
-        clock: SystemClock(origin: SystemClock.counter &- time &<< shift, hertz: UInt64.max, timerHertz: 1_000_000_000),
-        tables: tables, machineToPhysical: translation, domains: DomainTable(directory: take(1), first: take(1)),
-        vcpus: VCPURegistry(directory: take(1), first: take(1)))
-    ).publish()
-    cpu = Ref<PhysicalCPU>.create(
-      in: take(Ref<PhysicalCPU>.framesNeeded),
-      PhysicalCPU(number: 0, area: area, timers: TimerQueue(directory: take(1), first: take(1))))
-    cpu.bindToCurrentCPU()
-    Ref<Hypervisor>.shared[].cpus[0] = cpu
-    Ref<InterruptRouting>.create(
-      in: take(Ref<InterruptRouting>.framesNeeded), InterruptRouting(directory: take(1), first: take(1))
-    ).publish()
-    Ref<Console>.create(in: take(Ref<Console>.framesNeeded), Console(port: nil, ring: take(1), frames: 1)).publish()
-    Ref<MachineMemory>.create(in: take(Ref<MachineMemory>.framesNeeded), MachineMemory(map: E820Map())).publish()
-    tally = LedgerTally(storage: take(LedgerTally.framesNeeded(for: frames)), frames: frames)
-    held = LedgerTally(storage: take(LedgerTally.framesNeeded(for: frames)), frames: frames)
-    frame = Ref<TrapFrame>.create(in: take(1), TrapFrame.zero)
-    ledger[].claim(start: 0, end: next.number)
-    // The last frames stay what they are at the start: device memory, one of which nobody may map.
-    ledger[].addMemory(start: next.number, end: frames - 16)
+    cpu = machine.cpu
+    root = Ref<Hypervisor>.shared[].tables.root
+    tally = LedgerTally(storage: machine.ownFrames(LedgerTally.framesNeeded(for: frames)), frames: frames)
+    held = LedgerTally(storage: machine.ownFrames(LedgerTally.framesNeeded(for: frames)), frames: frames)
+    frame = Ref<TrapFrame>.create(in: machine.ownFrames(1), TrapFrame.zero)
+    // The last frames are device memory, one of which nobody may map.
     _ = ledger[].forbiddenDevices.insert(frames - 1)
-    ledger[].shareReadOnly(translation.first)
+    ledger[].shareReadOnly(Ref<Hypervisor>.shared[].machineToPhysical.first)
     let waiting = FuzzMachine.makeDomain(9, vcpus: 1, isPrivileged: false)
     guard let vcpu = waiting[].vcpu(index: 0) else { preconditionFailure("no vCPU") }
     watchman = vcpu

@@ -6,6 +6,7 @@
 import Domains
 import Frames
 import Machine
+import SimulatedMachine
 import XenABI
 
 /// A domain and what the fuzzer knows of it.
@@ -53,18 +54,16 @@ final class Guest {
     low = tables[1][0]
     slotTable = tables[1][1]
     all = data + tables.joined()
-    let rights = PTE.present | PTE.writable | PTE.user
-    let address = LinearAddress(Guest.base)
-    PhysicalWindow.store(l4, word: address.index(level: 4), l3.physical | rights)
-    PhysicalWindow.store(l3, word: address.index(level: 3), l2.physical | rights)
-    PhysicalWindow.store(l2, word: address.index(level: 2), low.physical | rights)
-    PhysicalWindow.store(l2, word: LinearAddress(Guest.slots).index(level: 2), slotTable.physical | rights)
+    let chain = PageTableChain(level4: l4, level3: l3, level2: l2, level1: low)
+    chain.link(at: Guest.base)
+    chain.linkLow(slotTable, at: Guest.slots)
     for page in 0..<Guest.argumentPages + 2 + Guest.dataPages {
-      PhysicalWindow.store(low, word: page, data[page].physical | rights)
+      PhysicalWindow.store(low, word: page, data[page].physical | PageTableChain.rights)
     }
     // The other top-level tables share everything below the top, so that the guest can live with each of them.
     for other in tables[4].dropFirst() {
-      PhysicalWindow.store(other, word: address.index(level: 4), l3.physical | rights)
+      PhysicalWindow.store(
+        other, word: LinearAddress(Guest.base).index(level: 4), l3.physical | PageTableChain.rights)
     }
     vcpus = (0..<Guest.vcpuCount).map { index in
       guard let vcpu = domain[].vcpu(index: index) else { preconditionFailure("no vCPU") }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small simulated machine with nothing but memory and a ledger.
-import MachineTurn
+import SimulatedMachine
 import XenABI
 
 @testable import Frames
@@ -21,27 +21,16 @@ final class LedgerWorld {
   }
 
   private init() {
-    precondition(Simulation.start(frames: LedgerWorld.frames))
-    CPUs.setStarted(1)
-    var next = MachineFrame(1)
-    func take(_ count: UInt64) -> MachineFrame {
-      defer { next = next + count }
-      return next
-    }
-    let storage = take(FrameLedger.framesNeeded(for: LedgerWorld.frames))
-    Ref<FrameLedger>.create(
-      in: take(Ref<FrameLedger>.framesNeeded), FrameLedger(storage: storage, frames: LedgerWorld.frames)
-    ).publish()
-    root = take(1)
+    var layout = SimulatedMemory(frames: LedgerWorld.frames)
+    root = layout.take()
     // The region's entries, as boot makes them: anything but zero.
     for slot in HypervisorSpace.firstSlot..<HypervisorSpace.endSlot {
       PhysicalWindow.store(root, word: slot, root.physical | PTE.present | UInt64(slot) << 52)
     }
     let room = LedgerTally.framesNeeded(for: LedgerWorld.frames)
-    tally = LedgerTally(storage: take(room), frames: LedgerWorld.frames)
-    held = LedgerTally(storage: take(room), frames: LedgerWorld.frames)
-    ledger[].claim(start: 0, end: next.number)
-    ledger[].addMemory(start: next.number, end: LedgerWorld.frames - LedgerWorld.devices)
+    tally = LedgerTally(storage: layout.take(room), frames: LedgerWorld.frames)
+    held = LedgerTally(storage: layout.take(room), frames: LedgerWorld.frames)
+    layout.finish(devices: LedgerWorld.devices)
     for domain: UInt16 in [1, 2] { ledger[].accounts.setLimit(DomainID(domain), 1 << 20) }
   }
 

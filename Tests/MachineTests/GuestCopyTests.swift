@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies to and from guest memory through page tables.
-import MachineTurn
+import SimulatedMachine
 import Testing
 
 @testable import Machine

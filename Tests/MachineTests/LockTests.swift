@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Locks: one at a time, in the order of their ranks.
 import Foundation
-import MachineTurn
+import SimulatedMachine
 import Testing
 
 @testable import Machine

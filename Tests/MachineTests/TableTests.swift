@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tables in frames: atomic words, and pages of plain values.
 import Foundation
-import MachineTurn
+import SimulatedMachine
 import Testing
 
 @testable import Machine

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A CPU's timer queue against a dictionary.
-import MachineTurn
+import SimulatedMachine
 import Testing
 
 @testable import Domains

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Searching a frame for words that have a bit, blocks of a frame, records, and words of guest memory.
-import MachineTurn
+import SimulatedMachine
 import Testing
 
 @testable import Machine

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fixed number of fuzz steps, and that the fuzzer itself works: it repeats itself, and it finds what is broken.
 import Domains
-import MachineTurn
+import SimulatedMachine
 import Testing
 import XenABI
 

@@ -9,7 +9,7 @@ extension Hypercall {
   ///
   /// - Throws: what the handler throws; `notImplemented` for numbers that nobody has.
   @inline(__always)
-  mutating func dispatch(_ number: UInt64) throws(XenError) -> HypercallOutcome {
+  public mutating func dispatch(_ number: UInt64) throws(XenError) -> HypercallOutcome {
     switch number {
     case HypercallNumber.setTrapTable: try setTrapTable()
     case HypercallNumber.mmuUpdate: try mmuUpdate()

@@ -8,7 +8,7 @@
     /// Starts with `frames` frames of cleared memory and nothing else: all records and references from before are gone. The
     /// calling thread is CPU 0. False where the host has no memory for it.
     ///
-    /// One simulated machine exists at a time in a process: tests take turns (see `World` in Tests/Support).
+    /// One simulated machine exists at a time in a process: tests take turns (see Tests/SimulatedMachine).
     public static func start(frames: UInt64) -> Bool {
       guard martlet_simulation_start(frames) else { return false }
       for cpu in 0..<CPUs.limit { CPUs.setOnline(cpu, false) }
@@ -28,8 +28,10 @@
       if CPUs.started <= number { CPUs.setStarted(number + 1) }
     }
 
-    /// Has this thread's guest copies go through the page tables under `root`.
-    public static func useTables(root: MachineFrame) { martlet_write_cr3(root.physical) }
+    /// Has this thread's guest copies go through the page tables under `root`. A flush only if it used others.
+    public static func useTables(root: MachineFrame) {
+      if martlet_read_cr3() != root.physical { martlet_write_cr3(root.physical) }
+    }
 
     /// What is told of faults of this thread's guest copies: address and error code. It says whether the access runs again.
     public typealias PageFaultHandler = @convention(c) (UInt64, UInt32) -> Bool

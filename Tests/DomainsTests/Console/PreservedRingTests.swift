@@ -3,7 +3,7 @@
 // The console ring across a warm reboot: what a panic has sealed is found again, and nothing else ever is.
 
 import Machine
-import MachineTurn
+import SimulatedMachine
 import Testing
 
 @testable import Domains

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Destroying domains with everything that can hang on one: nothing is left, and what others hold lasts until they let go.
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 

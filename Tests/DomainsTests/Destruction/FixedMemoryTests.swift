@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a domain takes of the hypervisor's memory, and what shares a frame with its records.
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 

@@ -2,7 +2,7 @@
 // Domains that are made as the toolstack makes them, and everything that can hang on one when it is destroyed.
 import Foundation
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -11,16 +11,16 @@ import XenABI
 
 /// A machine with a Domain 0, in which domains come and go.
 final class EndWorld {
-  let world: World
+  let world: SimulatedMachine
   let control: Ref<Domain>
   let tally: LedgerTally
 
   /// Runs `body` in a fresh machine.
   static func run<R>(frames: UInt64 = 8192, _ body: (EndWorld) throws -> R) rethrows -> R {
-    try World.run(frames: frames) { try body(EndWorld($0)) }
+    try SimulatedMachine.run(MachinePlan(frames: frames)) { try body(EndWorld($0)) }
   }
 
-  private init(_ world: World) {
+  private init(_ world: SimulatedMachine) {
     self.world = world
     var features = CPUFeatures.detect()
     features.physicalBits = 40

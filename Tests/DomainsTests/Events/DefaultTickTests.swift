@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tick that a vCPU has by itself begins when VIRQ_TIMER is bound, and never again once the guest has set or stopped it.
+import CXenABI
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -15,7 +16,7 @@ import XenABI
   static func period(_ vcpu: Ref<VCPU>) -> UInt64 { vcpu[].timers.withLock { $0.period } }
 
   @Test func `begins with the binding`() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1, vcpus: 2))
       #expect(guest.bindVIRQ(Self.debug, 0) > 0)
       #expect(Self.period(guest.vcpu(0)) == 0)
@@ -32,17 +33,16 @@ import XenABI
   }
 
   @Test(arguments: [false, true]) func `never after the guest's own word`(bindsFirst: Bool) {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1, vcpus: 2))
       var port = bindsFirst ? guest.bindVIRQ(Self.timer, 0) : 0
-      #expect(world.call(guest.vcpu(0), [Self.stop, 0]) { (call) throws(XenError) in try call.vcpuOp() } == 0)
+      #expect(world.call(guest.vcpu(0), __HYPERVISOR_vcpu_op, [Self.stop, 0]) == 0)
       #expect(Self.period(guest.vcpu(0)) == 0)
       if bindsFirst { #expect(guest.close(port) == 0) }
       port = guest.bindVIRQ(Self.timer, 0)
       #expect(port > 0 && Self.period(guest.vcpu(0)) == 0)
       try? GuestMemory.write(LinearAddress(guest.buffer), UInt64(5_000_000))
-      let result = world.call(guest.vcpu(1), [Self.set, 1, guest.buffer]) { (call) throws(XenError) in try call.vcpuOp()
-      }
+      let result = world.call(guest.vcpu(1), __HYPERVISOR_vcpu_op, [Self.set, 1, guest.buffer])
       #expect(result == 0 && Self.period(guest.vcpu(1)) == 5_000_000)
       #expect(guest.bindVIRQ(Self.timer, 1) > 0 && Self.period(guest.vcpu(1)) == 5_000_000)
     }

@@ -3,13 +3,13 @@
 import Domains
 import Hypercalls
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
 @Suite struct FIFOTests {
   @Test func setUpAndRefusals() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1, vcpus: 2))
       let other = Guest(world, world.makeDomain(2))
       let foreign = UInt32(world.guestFrame(other.domain).number)
@@ -31,7 +31,7 @@ import XenABI
   }
 
   @Test func eventsBeforeTheWordAreKept() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1, vcpus: 2))
       #expect(guest.useFIFO(pages: 0) == 0)
       #expect(guest.bindIPI(1) == 1)
@@ -59,7 +59,7 @@ import XenABI
   }
 
   @Test func eventsBeforeTheControlBlockAreKept() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1, vcpus: 2))
       guest.heads = Array(repeating: 0, count: 32)
       guest.ready = [0, 0]
@@ -81,7 +81,7 @@ import XenABI
 
   /// Rule Q3 of EventQueues, step by step.
   @Test func tailThatMovedIsForgotten() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1, vcpus: 2))
       #expect(guest.useFIFO() == 0)
       for port in 1...3 { #expect(guest.allocateUnbound(0x7ff0) == port) }
@@ -100,7 +100,7 @@ import XenABI
   }
 
   @Test func freedPortInAQueueIsNotGivenOut() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1))
       #expect(guest.useFIFO() == 0)
       #expect(guest.bindIPI(0) == 1)
@@ -113,7 +113,7 @@ import XenABI
   }
 
   @Test func busyDoesNotStay() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1))
       #expect(guest.useFIFO() == 0)
       for port in 1...3 { #expect(guest.bindIPI(0) == port) }
@@ -133,7 +133,7 @@ import XenABI
   }
 
   @Test func portsBeyondTheOldLimit() {
-    World.run(frames: 8192) { world in
+    SimulatedMachine.run(MachinePlan(frames: 8192)) { world in
       let guest = Guest(world, world.makeDomain(1))
       #expect(guest.useFIFO(pages: 6) == 0)
       for port in 1...6000 {
@@ -152,7 +152,7 @@ import XenABI
 
   /// Whatever stands in the guest's pages: no trap, no end of time, nothing at the other domain, all frames given back.
   @Test func spoiledPagesHurtTheirOwnerOnly() {
-    World.run { world in
+    SimulatedMachine.run { world in
       var random = SeededGenerator(seed: 7)
       let bad = Guest(world, world.makeDomain(1, vcpus: 2))
       let good = Guest(world, world.makeDomain(2))
@@ -193,7 +193,7 @@ import XenABI
 
   /// A guest CPU that never stops changing a word cannot hold up a sender.
   @Test func restlessWordsDoNotHoldUpSenders() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1))
       #expect(guest.useFIFO() == 0)
       #expect(guest.bindIPI(0) == 1)

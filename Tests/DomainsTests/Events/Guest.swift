@@ -5,7 +5,7 @@ import CXenABI
 import Domains
 import Hypercalls
 import Machine
-import Support
+import SimulatedMachine
 import XenABI
 
 final class Guest {
@@ -14,7 +14,7 @@ final class Guest {
   static let linkedBit: UInt32 = 1 << 29
   static let busyBit: UInt32 = 1 << 28
 
-  let world: World
+  let world: SimulatedMachine
   let domain: Ref<Domain>
   /// Where it keeps the arguments of hypercalls: an address, and the frame behind it.
   let buffer: UInt64
@@ -25,7 +25,7 @@ final class Guest {
   var heads: [UInt32] = []
   var ready: [UInt32] = []
 
-  init(_ world: World, _ domain: Ref<Domain>) {
+  init(_ world: SimulatedMachine, _ domain: Ref<Domain>) {
     self.world = world
     self.domain = domain
     buffer = 0x4000_0000 + UInt64(domain[].id.raw) << 20
@@ -40,7 +40,7 @@ final class Guest {
   @discardableResult
   func call(_ operation: EventChannelOperation, _ words: [UInt32]) -> Int64 {
     for (index, word) in words.enumerated() { PhysicalWindow.store32(frame, word: index, word) }
-    return world.call(vcpu(0), [operation.rawValue, buffer], eventChannelOp)
+    return world.call(vcpu(0), __HYPERVISOR_event_channel_op, [operation.rawValue, buffer])
   }
   func result(_ index: Int) -> UInt32 { PhysicalWindow.load32(frame, word: index) }
 

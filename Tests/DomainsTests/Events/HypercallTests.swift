@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hypercalls as a guest makes them: errors, privileges, limits, the older form, and what happens at the edges of memory.
+import CXenABI
 import Hypercalls
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -10,7 +11,7 @@ import XenABI
 
 @Suite struct HypercallTests {
   @Test func errorsHaveTheirNumbers() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1, vcpus: 2))
       _ = world.makeDomain(2)
       // Operation, words, and the result: -22 EINVAL, -2 ENOENT, -3 ESRCH, -1 EPERM, -38 ENOSYS, -95 EOPNOTSUPP.
@@ -35,7 +36,7 @@ import XenABI
         #expect(guest.call(operation, words) == wanted, "\(operation) \(words)")
       }
       for number in [UInt64(15), 99, 0xffff_ffff] {
-        #expect(world.call(guest.vcpu(0), [number, guest.buffer], eventChannelOp) == -38)
+        #expect(world.call(guest.vcpu(0), __HYPERVISOR_event_channel_op, [number, guest.buffer]) == -38)
       }
       #expect(guest.bindVIRQ(0, 1) == 1)
       #expect(guest.bindVIRQ(0, 1) == -17)
@@ -48,14 +49,16 @@ import XenABI
   }
 
   @Test func badPointersFault() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1))
       // Not mapped; the hypervisor's region; wrapping around.
       for address in [UInt64(0x9000_0000), 0xffff_8300_0000_0000, 0xffff_ffff_ffff_fffc] {
         for number in UInt64(0)...14 {
-          #expect(world.call(guest.vcpu(0), [number, address], eventChannelOp) == -14, "\(number) at \(address)")
+          #expect(
+            world.call(guest.vcpu(0), __HYPERVISOR_event_channel_op, [number, address]) == -14,
+            "\(number) at \(address)")
         }
-        #expect(world.call(guest.vcpu(0), [address], eventChannelOpCompat) == -14)
+        #expect(world.call(guest.vcpu(0), __HYPERVISOR_event_channel_op_compat, [address]) == -14)
       }
       // Readable only: the port cannot be told, so it is not kept.
       world.map(guest.buffer, guest.frame, isWritable: false)
@@ -69,7 +72,7 @@ import XenABI
   }
 
   @Test func privilegedDomainActsForOthers() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let master = Guest(world, world.makeDomain(0, isPrivileged: true))
       let guest = Guest(world, world.makeDomain(5))
       #expect(master.allocateUnbound(0x7ff0, of: 5) == 1)
@@ -88,11 +91,11 @@ import XenABI
   }
 
   @Test func olderFormWorks() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1))
       func compat(_ words: [UInt32]) -> Int64 {
         for (index, word) in words.enumerated() { PhysicalWindow.store32(guest.frame, word: index, word) }
-        return world.call(guest.vcpu(0), [guest.buffer], eventChannelOpCompat)
+        return world.call(guest.vcpu(0), __HYPERVISOR_event_channel_op_compat, [guest.buffer])
       }
       #expect(compat([6, 0x7ff0 | 0x7ff0 << 16, 0]) == 0)
       #expect(guest.result(2) == 1)
@@ -108,7 +111,7 @@ import XenABI
   }
 
   @Test func twoLevelEndsAt4096Ports() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1))
       for port in 1..<4096 {
         guard guest.bindIPI(0) == port else {
@@ -133,7 +136,7 @@ import XenABI
 
   /// The first ports' records stand in the domain's room; what they are bound to stays as it is when they move out of it.
   @Test func portsMoveOutOfTheRoom() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let domain = world.makeDomain(1)
       let guest = Guest(world, domain)
       let free = ledger[].freeFrames
@@ -161,7 +164,7 @@ import XenABI
   }
 
   @Test func domainHasItsLimit() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1, maximumPort: 600))
       for port in 1...600 { #expect(guest.bindIPI(0) == port) }
       #expect(guest.bindIPI(0) == -28)
@@ -172,7 +175,7 @@ import XenABI
   }
 
   @Test func physicalInterruptsNeedPermissionAndExclude() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let one = Guest(world, world.makeDomain(0, isPrivileged: true, mayUseHardware: true))
       let other = Guest(world, world.makeDomain(1, mayUseHardware: true))
       let none = Guest(world, world.makeDomain(2))
@@ -209,7 +212,7 @@ import XenABI
   }
 
   @Test func pollingVCPUWakesForMaskedPorts() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1, vcpus: 2))
       #expect(guest.bindIPI(1) == 1)
       #expect(guest.bindIPI(1) == 2)
@@ -231,7 +234,7 @@ import XenABI
   }
 
   @Test func destructionLeavesNothing() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let peer = Guest(world, world.makeDomain(1))
       let id: UInt16 = 2
       let free = ledger[].freeFrames
@@ -266,7 +269,7 @@ import XenABI
   }
 
   @Test func debugLineSaysWhatAPortIs() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guest = Guest(world, world.makeDomain(1))
       #expect(guest.bindVIRQ(0, 0) == 1)
       guest.mask(1)

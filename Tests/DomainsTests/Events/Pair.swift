@@ -2,7 +2,7 @@
 // The real event channels and the model, driven by the same operations and compared after them.
 import Domains
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -35,7 +35,7 @@ final class Pair {
   /// Text of what did not agree, or nil.
   var disagreement: String?
 
-  init(_ world: World, vcpus: Int = 2, ports: Int = 6, isFIFO: Bool = false) {
+  init(_ world: SimulatedMachine, vcpus: Int = 2, ports: Int = 6, isFIFO: Bool = false) {
     self.ports = ports
     guests = ids.map { Guest(world, world.makeDomain(UInt16($0), vcpus: vcpus, maximumPort: UInt32(ports))) }
     models = ids.map { ModelDomain(id: $0, vcpus: vcpus, limit: ports) }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every short sequence of operations over a small universe, and long random ones, against the model.
-import Support
+import SimulatedMachine
 import Testing
 
 @Suite struct SequenceTests {
@@ -13,7 +13,7 @@ import Testing
   ]
 
   static func exhaust(length: Int, isFIFO: Bool, prefix: [Step]) -> (count: Int, failure: String?) {
-    World.run { world in
+    SimulatedMachine.run { world in
       let pair = Pair(world, ports: 3)
       var indices = Array(repeating: 0, count: length)
       var count = 0
@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test(arguments: [false, true], [1, 2, 3]) func longRandomSequences(isFIFO: Bool, seed: Int) {
-    World.run { world in
+    SimulatedMachine.run { world in
       let pair = Pair(world, vcpus: 3, ports: 12, isFIFO: isFIFO)
       var random = SeededGenerator(seed: UInt64(seed))
       for index in 0..<5000 {

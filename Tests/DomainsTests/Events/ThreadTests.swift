@@ -3,7 +3,7 @@
 import Domains
 import Foundation
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -17,7 +17,7 @@ final class StopFlag: @unchecked Sendable {
 
 @Suite struct ThreadTests {
   @Test(arguments: [false, true]) func connectionsStayWhole(isFIFO: Bool) {
-    World.run { world in
+    SimulatedMachine.run { world in
       let guests = [1, 2].map { Guest(world, world.makeDomain(UInt16($0), vcpus: 2)) }
       if isFIFO { for guest in guests { #expect(guest.useFIFO() == 0) } }
       func work(_ me: Int) {
@@ -51,7 +51,7 @@ final class StopFlag: @unchecked Sendable {
 
   /// One CPU sends, the other takes events off the queues and counts: after the last send each port is seen once more.
   @Test func noEventIsLost() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let sender = Guest(world, world.makeDomain(1))
       let receiver = Guest(world, world.makeDomain(2))
       #expect(receiver.useFIFO() == 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Active entries in the domain's room and beyond, against an array.
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -20,7 +20,7 @@ import XenABI
   }
 
   @Test func theRoomAndBeyond() throws {
-    World.run { world in
+    SimulatedMachine.run { world in
       let domain = world.makeDomain(1)
       let room = domain[].room
       let ports = (0..<UInt32(DomainRoom.firstPorts)).map { domain[].events.ports[$0] }
@@ -52,7 +52,7 @@ import XenABI
 
   /// What xl does for each domain, its console and its store mapped, takes no memory of the hypervisor's.
   @Test func consoleAndStoreTakeNoMemory() {
-    World.run { world in
+    SimulatedMachine.run { world in
       let domain = world.makeDomain(1)
       let frames = [world.guestFrame(domain), world.guestFrame(domain)]
       let free = ledger[].freeFrames

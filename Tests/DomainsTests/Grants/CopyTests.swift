@@ -2,6 +2,7 @@
 // Copies between frames that are granted or the caller's own: what is copied, what is refused, what stays held.
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 

@@ -1,69 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// A simulated machine with PV domains whose page tables are real and validated, so that grant operations run as they do on
-// metal: entries are read through the caller's tables, and mappings are entries of them.
-import CMachine
-import Foundation
+// A simulated machine with domains that grant and map, whose counts are looked at before and after.
+import CXenABI
 import Frames
-import Instructions
 import Machine
-import MachineTurn
-import Scheduling
+import SimulatedMachine
 import XenABI
 
 @testable import Domains
-@testable import Hypercalls
 
-/// The machine of one test. There is one at a time in a process.
+/// The machine of one test.
 final class GrantWorld {
-  static let frames: UInt64 = 8192
+  let machine: SimulatedMachine
   private(set) var guests: [Guest] = []
 
   /// Runs `body` in a fresh machine, as its CPU 0.
   static func run<R>(_ body: (GrantWorld) throws -> R) rethrows -> R {
-    try MachineTurn.take { try body(GrantWorld()) }
+    try SimulatedMachine.run(MachinePlan(frames: 8192)) { try body(GrantWorld($0)) }
   }
 
-  private init() {
-    let frames = GrantWorld.frames
-    precondition(martlet_simulation_start(frames))
-    martlet_simulated_stack_info = martlet_stack_info()
-    CPUs.setOnline(0, true)
-    var next = MachineFrame(1)
-    func take(_ count: UInt64) -> MachineFrame {
-      defer { next = next + count }
-      return next
-    }
-    let storage = take(FrameLedger.framesNeeded(for: frames))
-    Ref<FrameLedger>.create(in: take(Ref<FrameLedger>.framesNeeded), FrameLedger(storage: storage, frames: frames))
-      .publish()
-    let translation = MachineToPhysical(first: take((frames * 8 + 4095) >> 12), entries: frames)
-    var memory = BootMemory()
-    let boot = take(64)
-    _ = memory.add(start: boot.number, end: boot.number + 64)
-    let domains = DomainTable(directory: take(1), first: take(1))
-    let registry = VCPURegistry(directory: take(1), first: take(1))
-    Ref<Hypervisor>.create(
-      in: take(Ref<Hypervisor>.framesNeeded),
-      Hypervisor(
-        clock: SystemClock(origin: SystemClock.counter, hertz: 1_000_000_000, timerHertz: 1_000_000_000),
-        tables: HypervisorPageTables(memory: &memory)!, machineToPhysical: translation, domains: domains,
-        vcpus: registry)
-    ).publish()
-    ledger[].claim(start: 0, end: next.number)
-    ledger[].addMemory(start: next.number, end: frames)
-  }
+  private init(_ machine: SimulatedMachine) { self.machine = machine }
 
   /// A new listed domain.
   @discardableResult
   func guest(_ id: UInt16, isPrivileged: Bool = false, limits: GrantLimits = GrantLimits()) -> Guest {
-    let guest = Guest(id, isPrivileged: isPrivileged, limits: limits)
+    let guest = Guest(machine, id, isPrivileged: isPrivileged, limits: limits)
     guests.append(guest)
     return guest
   }
 
   /// References and uses of every frame, to be compared: nothing may be left behind.
   func counts() -> [UInt64] {
-    (0..<GrantWorld.frames).flatMap { number in
+    (0..<machine.frames).flatMap { number in
       let frame = MachineFrame(number)
       return [ledger[].count(frame), ledger[].type(frame).count, UInt64(ledger[].owner(frame).raw)]
     }
@@ -98,106 +65,24 @@ final class GrantWorld {
   }
 }
 
-/// A domain with one vCPU and an address space: four pages for arguments, then eight pages of data, and a table in whose
-/// empty places grants can be mapped.
-final class Guest {
-  static let arguments: UInt64 = 0x1000_0000
-  static let data: UInt64 = arguments + 0x4000
-  static let slots: UInt64 = 0x1020_0000
-  let domain: Ref<Domain>
-  let vcpu: Ref<VCPU>
-  let id: UInt16
-  /// The frames of the data pages, each with a writable mapping of the guest's own.
-  let pages: [MachineFrame]
+/// A domain that makes grant operations with their entries in its argument pages.
+final class Guest: SimulatedGuest {
+  /// Its number as grants name it.
+  let number: UInt16
   /// Frames that are not mapped anywhere.
-  let spare: [MachineFrame]
-  let argumentFrames: [MachineFrame]
-  /// The table in which `slots` lie.
-  let slotTable: MachineFrame
-  let root: MachineFrame
+  private(set) lazy var spare: [MachineFrame] = (0..<4).map { _ in frame() }
+  /// The frames of the data pages.
+  var pages: [MachineFrame] { dataFrames }
 
-  init(_ id: UInt16, isPrivileged: Bool, limits: GrantLimits) {
-    self.id = id
-    let number = DomainID(id)
-    ledger[].accounts.setLimit(number, 64)
-    func own(_ count: UInt64) -> MachineFrame {
-      var order = 0
-      while UInt64(1) << UInt64(order) < count { order += 1 }
-      return ledger[].allocateOwn(order: order)!
-    }
-    func frame() -> MachineFrame { ledger[].allocate(for: number)! }
-    let shared = ledger[].allocateShared(with: number)!
-    let (room, place) = (own(1), own(1))
-    let policy = CPUIDPolicy(CPUIDTraits()) { _, _ in CPUIDRegisters() }
-    domain = Ref<Domain>.create(
-      in: own(Ref<Domain>.framesNeeded),
-      Domain(
-        id: number, isPrivileged: isPrivileged, mayUseHardware: false, sharedInfo: shared, room: room, maximumVCPUs: 1,
-        processor: policy, grants: GrantTable.make(owner: number, limits: limits, room: room)!))
-    vcpu = Ref<VCPU>.create(
-      in: place,
-      VCPU(
-        id: VCPUID(0), domain: domain, index: EntityIndex(0), info: VCPUInfoPlace(frame: shared, offset: 0),
-        extendedState: ExtendedStateArea(frame: own(1)), room: place, now: 0))
-    domain[].add(vcpu)
-    Ref<Hypervisor>.shared[].domains.set(number, domain)
-
-    argumentFrames = (0..<4).map { _ in frame() }
-    pages = (0..<8).map { _ in frame() }
-    spare = (0..<4).map { _ in frame() }
-    let (l4, l3, l2, low) = (frame(), frame(), frame(), frame())
-    slotTable = frame()
-    root = l4
-    for table in [l4, l3, l2, low, slotTable] { PhysicalWindow.clear(table) }
-    let address = LinearAddress(Guest.arguments)
-    let rights = PTE.present | PTE.writable | PTE.user
-    PhysicalWindow.store(l4, word: address.index(level: 4), l3.physical | rights)
-    PhysicalWindow.store(l3, word: address.index(level: 3), l2.physical | rights)
-    PhysicalWindow.store(l2, word: address.index(level: 2), low.physical | rights)
-    PhysicalWindow.store(l2, word: LinearAddress(Guest.slots).index(level: 2), slotTable.physical | rights)
-    for (index, frame) in (argumentFrames + pages).enumerated() {
-      PhysicalWindow.store(low, word: index, frame.physical | rights)
-    }
-    let rules = EntryRules(
-      tableOwner: number, frameOwner: number, mayMapDevices: false, physicalBits: 40,
-      hypervisorRoot: Ref<Hypervisor>.shared[].tables.root)
-    var budget = EntryBudget()
-    domain[].pageTables.withLock { work in
-      do { try ledger[].use(l4, level: 4, rules, &work, &budget) } catch { preconditionFailure("guest tables") }
-    }
-    vcpu[].kernelTable = l4
+  init(_ machine: SimulatedMachine, _ number: UInt16, isPrivileged: Bool, limits: GrantLimits) {
+    self.number = number
+    super.init(machine, number, isPrivileged: isPrivileged, frameLimit: 64, grantLimits: limits)
+    _ = spare
   }
 
-  /// The address of a place where a grant can be mapped.
-  func slot(_ index: Int) -> UInt64 { Guest.slots + UInt64(index) << 12 }
-  /// The machine address of that place's page-table entry.
-  func slotEntry(_ index: Int) -> UInt64 { slotTable.physical + UInt64(index) * 8 }
-  /// What stands there.
-  func entry(_ index: Int) -> UInt64 { PhysicalWindow.load(slotTable, word: index) }
-
-  /// Makes a hypercall of raw arguments, to its end. The result is what the guest finds in rax.
-  func call(_ command: UInt64, _ address: UInt64, _ count: UInt64, preemptions: inout Int) -> Int64 {
-    martlet_simulated.cr3 = root.physical
-    var arguments = InlineArray<6, UInt64>(repeating: 0)
-    arguments[0] = command
-    arguments[1] = address
-    arguments[2] = count
-    var call = Hypercall(vcpu: vcpu, domain: domain, arguments: arguments)
-    while true {
-      do throws(XenError) {
-        switch try grantTableOp(&call) {
-        case .done(let value): return Int64(bitPattern: value)
-        case .again: preemptions += 1
-        case .interruptReturn: preconditionFailure("an iret has no result")
-        }
-      } catch { return Int64(bitPattern: error.result) }
-    }
-  }
-
-  /// As above, whatever the preemptions.
-  func call(_ command: UInt64, _ address: UInt64, _ count: UInt64) -> Int64 {
-    var preemptions = 0
-    return call(command, address, count, preemptions: &preemptions)
+  /// Makes a grant operation of raw arguments, to its end. The result is what the guest finds in rax.
+  func operate(_ command: UInt64, _ address: UInt64, _ count: UInt64) -> Int64 {
+    call(__HYPERVISOR_grant_table_op, command, address, count)
   }
 
   /// Writes entries to the argument pages.
@@ -229,7 +114,7 @@ final class Guest {
   /// Runs a sub-operation over entries and gives them back as they are afterwards.
   func run<Entry>(_ operation: GrantOperation, _ entries: [Entry]) -> (Int64, [Entry]) {
     put(entries)
-    let result = call(UInt64(operation.rawValue), Guest.arguments, UInt64(entries.count))
+    let result = operate(UInt64(operation.rawValue), Guest.arguments, UInt64(entries.count))
     return (result, get(entries[0], count: entries.count))
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What guests do with grants, in one line each.
 import Machine
+import SimulatedMachine
 import XenABI
 
 @testable import Domains

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guests that mean harm: entries that change under a use, handles of others, addresses of the hypervisor's, races.
-import CMachine
 import Foundation
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -143,8 +143,7 @@ extension GrantTests {
         let end = ContinuousClock.now + .milliseconds(400)
         for cpu in 0..<2 {
           Thread.detachNewThread {
-            martlet_simulated_stack_info = martlet_stack_info()
-            martlet_simulated_stack_info.cpu_number = UInt64(cpu)
+            world.machine.becomeCPU(cpu + 1)
             var random = SeededGenerator(seed: UInt64(cpu))
             var held: [(UInt32, Int)] = []
             while ContinuousClock.now < end {
@@ -152,7 +151,7 @@ extension GrantTests {
                 let slot = cpu * 8 + held.count
                 var entry = b.mapEntry([.hostMap], UInt32.random(in: 8..<12, using: &random), of: 1, at: b.slot(slot))
                 b.put([entry], at: cpu * 4096)
-                precondition(b.call(0, Guest.arguments + UInt64(cpu) * 4096, 1) == 0)
+                precondition(b.operate(0, Guest.arguments + UInt64(cpu) * 4096, 1) == 0)
                 entry = b.get(entry, count: 1, at: cpu * 4096)[0]
                 precondition(entry.status == 0)
                 held.append((entry.handle, slot))
@@ -161,7 +160,7 @@ extension GrantTests {
                 let guess = UInt32.random(in: 0..<16, using: &random)
                 for (which, expected) in [(handle, true), (guess, false)] {
                   b.put([b.unmapEntry(which, b.slot(slot))], at: cpu * 4096)
-                  precondition(b.call(1, Guest.arguments + UInt64(cpu) * 4096, 1) == 0)
+                  precondition(b.operate(1, Guest.arguments + UInt64(cpu) * 4096, 1) == 0)
                   let status = b.get(UnmapGrantEntry(), count: 1, at: cpu * 4096)[0].status
                   if expected { precondition(status == 0 || status == GrantStatus.badHandle.rawValue, "\(status)") }
                   if expected && status != 0 {
@@ -174,7 +173,7 @@ extension GrantTests {
             }
             while let (handle, slot) = held.popLast() {
               b.put([b.unmapEntry(handle, b.slot(slot))], at: cpu * 4096)
-              precondition(b.call(1, Guest.arguments + UInt64(cpu) * 4096, 1) == 0)
+              precondition(b.operate(1, Guest.arguments + UInt64(cpu) * 4096, 1) == 0)
               if b.get(UnmapGrantEntry(), count: 1, at: cpu * 4096)[0].status != 0 { held.append((handle, slot)) }
             }
             done.signal()

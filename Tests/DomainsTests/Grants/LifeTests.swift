@@ -2,6 +2,7 @@
 // Grants and the end of domains: of who granted, and of who mapped.
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -19,8 +20,8 @@ extension GrantTests {
       case .releaseMappings:
         while !GrantTable.releaseMappings(of: guest.domain, atMost: 7) {}
       case .dropMemory:
-        for frame in guest.spare where ledger[].isAllocated(frame) && ledger[].owner(frame) == DomainID(guest.id) {
-          _ = ledger[].endAllocation(frame, owner: DomainID(guest.id))
+        for frame in guest.spare where ledger[].isAllocated(frame) && ledger[].owner(frame) == guest.id {
+          _ = ledger[].endAllocation(frame, owner: guest.id)
         }
       case .tearDown:
         _ = guest.domain[].grants.withLock { table in table.tearDown() }
@@ -67,12 +68,12 @@ extension GrantTests {
         #expect(guests[1].setVersion(2) == 0)
         for (index, guest) in guests.enumerated() {
           let other = guests[1 - index]
-          guest.permit(8, to: other.id, guest.spare[0])
-          guest.permit(9, to: other.id, guest.spare[1], readOnly: true)
-          guest.permit(10, to: guest.id, guest.spare[2])
-          #expect(other.map([.hostMap], 8, of: guest.id, at: other.slot(0)).status == 0)
-          #expect(other.map([.hostMap, .readOnly, .deviceMap], 9, of: guest.id, at: other.slot(1)).status == 0)
-          #expect(guest.map([.deviceMap], 10, of: guest.id, at: 0).status == 0)
+          guest.permit(8, to: other.number, guest.spare[0])
+          guest.permit(9, to: other.number, guest.spare[1], readOnly: true)
+          guest.permit(10, to: guest.number, guest.spare[2])
+          #expect(other.map([.hostMap], 8, of: guest.number, at: other.slot(0)).status == 0)
+          #expect(other.map([.hostMap, .readOnly, .deviceMap], 9, of: guest.number, at: other.slot(1)).status == 0)
+          #expect(guest.map([.deviceMap], 10, of: guest.number, at: 0).status == 0)
         }
         var next = [0, 0]
         for who in interleaving {

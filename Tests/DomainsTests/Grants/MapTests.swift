@@ -2,6 +2,7 @@
 // Mapping and unmapping grants: entries, counts, handles, flushes, and each refusal.
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -275,14 +276,14 @@ extension GrantTests {
           let entry = ReplaceGrantEntry(host_addr: host, new_addr: new, handle: handle, status: 0x77)
           return GrantStatus(rawValue: b.run(.unmapAndReplace, [entry]).1[0].status)
         }
-        let ordinary = PhysicalWindow.load(MachineFrame(physical: b.lowEntry(7)), word: 11)
+        let ordinary = PhysicalWindow.load(MachineFrame(physical: b.lowEntry(7)), word: Guest.argumentPages + 7)
         let first = b.map([.hostMap], 8, of: 1, at: b.slot(0))
         #expect(replace(first.handle, b.slot(0), 0x4000_0000) == .badAddress)
         #expect(replace(first.handle, b.slot(0), b.slot(0)) == .badAddress)
         #expect(replace(first.handle, b.slot(1), Guest.data + 0x7000) == .badAddress)
         #expect(replace(first.handle, b.slot(0), Guest.data + 0x7000) == .okay)
         #expect(b.entry(0) == ordinary && ordinary & PTE.present != 0)
-        #expect(PhysicalWindow.load(MachineFrame(physical: b.lowEntry(7)), word: 11) == 0)
+        #expect(PhysicalWindow.load(MachineFrame(physical: b.lowEntry(7)), word: Guest.argumentPages + 7) == 0)
         #expect(ledger[].count(b.pages[7]) == 2 && ledger[].type(b.pages[7]).count == 1)
         let second = b.map([.hostMap], 8, of: 1, at: b.slot(1))
         #expect(replace(second.handle, b.slot(1), 0) == .okay && b.entry(1) == 0)

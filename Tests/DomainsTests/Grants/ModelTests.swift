@@ -2,6 +2,7 @@
 // Grants against a model so simple that it can be seen to be right: lists of mappings, and nothing counted.
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -108,7 +109,7 @@ enum ModelStep {
       guard model.uses(of: who, reference).isEmpty else { return }
       let guest = model.guests[who]
       guest.permit(
-        reference, to: model.guests[grant.grantee].id, guest.spare[grant.page], readOnly: grant.isReadOnly)
+        reference, to: model.guests[grant.grantee].number, guest.spare[grant.page], readOnly: grant.isReadOnly)
       model.grants[who][reference] = grant
     case .revoke(let who, let reference):
       let isFree = model.uses(of: who, reference).isEmpty
@@ -120,7 +121,7 @@ enum ModelStep {
       var flags: GrantMapFlags = readOnly ? [.readOnly] : []
       if slot != nil { flags.insert(.hostMap) }
       if device { flags.insert(.deviceMap) }
-      let entry = guest.map(flags, reference, of: model.guests[granter].id, at: slot.map { guest.slot($0) } ?? 0)
+      let entry = guest.map(flags, reference, of: model.guests[granter].number, at: slot.map { guest.slot($0) } ?? 0)
       var (status, frame) = model.result(who, granter, reference, writing: !readOnly)
       if slot == nil && !device {
         status = .badReference
@@ -159,7 +160,7 @@ enum ModelStep {
       }
       let before = sourceFrame.map { PhysicalWindow.load($0, word: 5) }
       let result = guest.copy(
-        .grant(source, model.guests[from].id), 40, .grant(target, model.guests[to].id), 48, 8)
+        .grant(source, model.guests[from].number), 40, .grant(target, model.guests[to].number), 48, 8)
       precondition(result == status, "copy: \(String(describing: result)), not \(status)")
       if status == .okay, let targetFrame { precondition(PhysicalWindow.load(targetFrame, word: 6) == before) }
     }

@@ -2,6 +2,7 @@
 // A grant table as a whole: its size, its versions, swaps, queries.
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -257,19 +258,19 @@ extension GrantTests {
     @Test func hypercallErrors() {
       GrantWorld.run { world in
         let a = world.guest(1)
-        for command in [13, 14, 99, UInt64(UInt32.max)] { #expect(a.call(command, Guest.arguments, 1) == -38) }
+        for command in [13, 14, 99, UInt64(UInt32.max)] { #expect(a.operate(command, Guest.arguments, 1) == -38) }
         for command in UInt64(0)...12 {
           let single = [2, 3, 6, 8, 9, 10].contains(command)
-          #expect(a.call(command, 0x4000_0000, 1) == -14, "nothing mapped: \(command)")
-          #expect(a.call(command, 0xffff_8300_0000_0000, 1) == -14, "the hypervisor's: \(command)")
-          #expect(a.call(command, UInt64.max - 7, 1) == -14, "wraps: \(command)")
-          #expect(a.call(command, 0x4000_0000, 0) == (single ? -22 : 0), "none: \(command)")
-          #expect(a.call(command, 0x4000_0000, 0x8000_0000) == -22, "negative: \(command)")
-          #expect(a.call(command, 0x4000_0000, 2) == (single ? -22 : -14), "two: \(command)")
+          #expect(a.operate(command, 0x4000_0000, 1) == -14, "nothing mapped: \(command)")
+          #expect(a.operate(command, 0xffff_8300_0000_0000, 1) == -14, "the hypervisor's: \(command)")
+          #expect(a.operate(command, UInt64.max - 7, 1) == -14, "wraps: \(command)")
+          #expect(a.operate(command, 0x4000_0000, 0) == (single ? -22 : 0), "none: \(command)")
+          #expect(a.operate(command, 0x4000_0000, 0x8000_0000) == -22, "negative: \(command)")
+          #expect(a.operate(command, 0x4000_0000, 2) == (single ? -22 : -14), "two: \(command)")
         }
         // The upper half of the command is not part of it.
         a.put([GetVersionEntry(dom: 1, pad: 0, version: 0)])
-        #expect(a.call(0x7_0000_000a, Guest.arguments, 1) == 0)
+        #expect(a.operate(0x7_0000_000a, Guest.arguments, 1) == 0)
       }
     }
 
@@ -283,18 +284,18 @@ extension GrantTests {
           b.mapEntry([.hostMap, .readOnly], UInt32(8 + $0 / 100 % 2), of: 1, at: b.slot($0))
         }
         b.put(entries)
-        var preemptions = 0
-        #expect(b.call(0, Guest.arguments, 512, preemptions: &preemptions) == 0)
-        #expect(preemptions > 0)
+        var preemptions = world.machine.preemptions
+        #expect(b.operate(0, Guest.arguments, 512) == 0)
+        #expect(world.machine.preemptions > preemptions)
         let done = b.get(MapGrantEntry(), count: 512)
         // 127 pins each: 100 + 100 of the first, 100 + 100 of the second, and so on.
         #expect(done.filter { $0.status == 0 }.count == 254)
         #expect(done.filter { $0.status == GrantStatus.noSpace.rawValue }.count == 258)
         #expect(world.brokenRule() == nil)
         b.put(done.enumerated().map { b.unmapEntry($1.status == 0 ? $1.handle : UInt32.max, b.slot($0)) })
-        preemptions = 0
-        #expect(b.call(1, Guest.arguments, 512, preemptions: &preemptions) == 0)
-        #expect(preemptions > 0)
+        preemptions = world.machine.preemptions
+        #expect(b.operate(1, Guest.arguments, 512) == 0)
+        #expect(world.machine.preemptions > preemptions)
         let undone = b.get(UnmapGrantEntry(), count: 512)
         #expect(undone.filter { $0.status == 0 }.count == 254)
         #expect(undone.filter { $0.status == GrantStatus.badHandle.rawValue }.count == 258)
@@ -311,7 +312,7 @@ extension GrantTests {
           }
         }
         a.permit(8, to: 2, a.spare[0])
-        #expect(b.call(0, Guest.data + 0x7000 + 4032, 3) == -14)
+        #expect(b.operate(0, Guest.data + 0x7000 + 4032, 3) == -14)
         #expect(world.brokenRule() == nil)
         #expect(b.entry(0) != 0 && b.entry(1) == 0, "done before the fault; the second is read-only")
         #expect(PhysicalWindow.load16(last, word: (4032 + 18) / 2) == 0)
@@ -324,7 +325,7 @@ extension GrantTests {
         }
         a.permit(10, to: 2, a.spare[2], readOnly: true)
         #expect(b.map([.hostMap, .readOnly], 10, of: 1, at: b.slot(9)).status == 0)
-        #expect(b.call(1, b.slot(9), 1) == -14)
+        #expect(b.operate(1, b.slot(9), 1) == -14)
         #expect(b.entry(0) == 0 && a.marks(8) == 0 && ledger[].count(a.spare[0]) == 1)
         #expect(world.brokenRule() == nil)
       }

@@ -2,6 +2,7 @@
 // Frames that change their owner by a grant entry, and those that may not.
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 

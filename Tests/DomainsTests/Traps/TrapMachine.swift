@@ -4,7 +4,7 @@
 import Domains
 import Hypercalls
 import Machine
-import MachineTurn
+import SimulatedMachine
 import XenABI
 
 @testable import Frames

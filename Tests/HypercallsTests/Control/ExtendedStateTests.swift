@@ -3,7 +3,7 @@
 import CXenABI
 import Instructions
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -58,7 +58,7 @@ import XenABI
         Self.ask(machine, XEN_DOMCTL_getvcpuextstate, states: told.xfeature_mask, size: told.size)
       }
       let seen = try vcpu.inspected { () throws(XenError) in
-        #expect(state() == result(.restart))
+        #expect(state() == XenError.restart.code)
         return vcpu[].holds.load() & VCPUHold.inspected != 0
       }
       #expect(seen == true)
@@ -82,11 +82,11 @@ import XenABI
       #expect(Self.ask(machine, XEN_DOMCTL_getvcpuextstate, vcpu: 1, states: 7, size: size) == 0)
       #expect(image == (0..<size).map { machine.get(Self.buffer + $0, UInt8(0)) })
       // Another size, or other states, than told.
-      #expect(Self.ask(machine, XEN_DOMCTL_getvcpuextstate, states: 7, size: size - 1) == result(.invalid))
-      #expect(Self.ask(machine, XEN_DOMCTL_getvcpuextstate, states: 3, size: size) == result(.invalid))
+      #expect(Self.ask(machine, XEN_DOMCTL_getvcpuextstate, states: 7, size: size - 1) == XenError.invalid.code)
+      #expect(Self.ask(machine, XEN_DOMCTL_getvcpuextstate, states: 3, size: size) == XenError.invalid.code)
       #expect(
         Self.ask(machine, XEN_DOMCTL_getvcpuextstate, states: 7, size: size, at: SystemMachine.end - size + 1)
-          == result(.fault))
+          == XenError.fault.code)
       #expect(
         Self.ask(machine, XEN_DOMCTL_getvcpuextstate, states: 7, size: size, at: SystemMachine.end - size) == 0)
     }
@@ -110,25 +110,26 @@ import XenABI
           set {
             machine.put(at, xcr0)
             machine.put(at + 8, enabled)
-          } == result(.invalid))
+          } == XenError.invalid.code)
       }
       // The header: states that are not enabled, a compacted area, reserved words.
-      #expect(set { machine.put(at + 528, UInt64(0xe4)) } == result(.invalid))
-      #expect(set { machine.put(at + 536, UInt64(1) << 63) } == result(.invalid))
-      #expect(set { machine.put(at + 584, UInt64(1)) } == result(.invalid))
+      #expect(set { machine.put(at + 528, UInt64(0xe4)) } == XenError.invalid.code)
+      #expect(set { machine.put(at + 536, UInt64(1) << 63) } == XenError.invalid.code)
+      #expect(set { machine.put(at + 584, UInt64(1)) } == XenError.invalid.code)
       // Reserved bits of MXCSR.
-      #expect(set { machine.put(at + 40, UInt32(0x1_1f80)) } == result(.invalid))
+      #expect(set { machine.put(at + 40, UInt32(0x1_1f80)) } == XenError.invalid.code)
       for size in [0, 15, 16, 16 + 575, size - 1, size + 1, 16 + 4096, 16 + 4097, UInt64.max] as [UInt64] {
-        #expect(set(size: size) {} == result(.invalid))
+        #expect(set(size: size) {} == XenError.invalid.code)
       }
       #expect(vcpu[].xcr0 == 1)
       #expect(set {} == 0)
-      #expect(Self.ask(machine, XEN_DOMCTL_setvcpuextstate, size: size, at: 0) == result(.fault))
+      #expect(Self.ask(machine, XEN_DOMCTL_setvcpuextstate, size: size, at: 0) == XenError.fault.code)
       // What ends in the middle leaves the state after reset.
       for word in 0..<76 as Range<UInt64> {
         machine.put(SystemMachine.end - 608 + word * 8, machine.get(at + word * 8, UInt64(0)))
       }
-      #expect(Self.ask(machine, XEN_DOMCTL_setvcpuextstate, size: size, at: SystemMachine.end - 608) == result(.fault))
+      #expect(
+        Self.ask(machine, XEN_DOMCTL_setvcpuextstate, size: size, at: SystemMachine.end - 608) == XenError.fault.code)
       #expect(PhysicalWindow.load(vcpu[].extendedState.frame, word: 64) == 0)
       #expect(PhysicalWindow.load32(vcpu[].extendedState.frame, word: 6) == 0x1f80)
     }
@@ -141,7 +142,7 @@ import XenABI
       #expect(Self.told(machine).size == 0)
       #expect(Self.told(machine).xfeature_mask == 0)
       Self.prepare(machine)
-      #expect(Self.ask(machine, XEN_DOMCTL_setvcpuextstate, size: 848) == result(.invalid))
+      #expect(Self.ask(machine, XEN_DOMCTL_setvcpuextstate, size: 848) == XenError.invalid.code)
     }
   }
 
@@ -155,12 +156,12 @@ import XenABI
       let isChange =
         command == XEN_DOMCTL_setvcpuextstate || command == XEN_DOMCTL_set_ext_vcpucontext
         || command == XEN_DOMCTL_set_vcpu_msrs
-      #expect(Self.ask(machine, command, domain: 0, at: 0) == result(.invalid))
-      #expect(Self.ask(machine, command, domain: 9, at: 0) == result(.noSuchDomain))
-      #expect(Self.ask(machine, command, vcpu: 2, at: 0) == result(.invalid))
-      #expect(Self.ask(machine, command, vcpu: .max, at: 0) == result(.invalid))
+      #expect(Self.ask(machine, command, domain: 0, at: 0) == XenError.invalid.code)
+      #expect(Self.ask(machine, command, domain: 9, at: 0) == XenError.noSuchDomain.code)
+      #expect(Self.ask(machine, command, vcpu: 2, at: 0) == XenError.invalid.code)
+      #expect(Self.ask(machine, command, vcpu: .max, at: 0) == XenError.invalid.code)
       machine.other[].pauseCount.store(0)
-      if isChange { #expect(Self.ask(machine, command, at: 0) == result(.busy)) }
+      if isChange { #expect(Self.ask(machine, command, at: 0) == XenError.busy.code) }
     }
   }
 
@@ -192,13 +193,13 @@ import XenABI
 
       // Addresses that no code can have; a structure that ends too early.
       context.syscall32_callback_eip = 0x8000_0000_0000
-      #expect(machine.domctl(XEN_DOMCTL_set_ext_vcpucontext, 1, context) == result(.invalid))
+      #expect(machine.domctl(XEN_DOMCTL_set_ext_vcpucontext, 1, context) == XenError.invalid.code)
       context.syscall32_callback_eip = 0
       context.sysenter_callback_eip = 0xffff_7fff_ffff_ffff
-      #expect(machine.domctl(XEN_DOMCTL_set_ext_vcpucontext, 1, context) == result(.invalid))
+      #expect(machine.domctl(XEN_DOMCTL_set_ext_vcpucontext, 1, context) == XenError.invalid.code)
       context.sysenter_callback_eip = 0
       context.size = 31
-      #expect(machine.domctl(XEN_DOMCTL_set_ext_vcpucontext, 1, context) == result(.invalid))
+      #expect(machine.domctl(XEN_DOMCTL_set_ext_vcpucontext, 1, context) == XenError.invalid.code)
       #expect(machine.other[].vcpu(index: 1)![].callbacks.sysenter == 0x1000)
       context.size = 32
       #expect(machine.domctl(XEN_DOMCTL_set_ext_vcpucontext, 1, context) == 0)
@@ -230,13 +231,13 @@ import XenABI
       #expect(count == 0)
       #expect(set([(0x48, 0, 0), (0xc000_0103, 0, 0x1234)]) == 0)
       #expect(machine.other[].vcpu(index: 0)![].tscAux == 0x1234)
-      #expect(get(0) == result(.noBuffers))
+      #expect(get(0) == XenError.noBuffers.code)
       #expect(count == 1)
       #expect(get(1) == 0)
       #expect(count == 1)
       let entry = machine.get(Self.buffer, xen_domctl_vcpu_msr())
       #expect(entry.index == 0xc000_0103 && entry.value == 0x1234 && entry.reserved == 0)
-      #expect(get(1, at: SystemMachine.end) == result(.fault))
+      #expect(get(1, at: SystemMachine.end) == XenError.fault.code)
 
       // The offending entry is told, and nothing is set.
       for bad in [(0xc000_0103, 0, 1 << 32), (0xc000_0103, 1, 1), (0x48, 0, 4), (0x1b, 0, 0)]
@@ -244,11 +245,11 @@ import XenABI
           UInt32, UInt32, UInt64
         )]
       {
-        #expect(set([(0xc000_0103, 0, 5), bad]) == result(.invalid))
+        #expect(set([(0xc000_0103, 0, 5), bad]) == XenError.invalid.code)
         #expect(count == 1)
         #expect(machine.other[].vcpu(index: 0)![].tscAux == 0x1234)
       }
-      #expect(set([], count: .max) == result(.invalid))
+      #expect(set([], count: .max) == XenError.invalid.code)
       #expect(set([]) == 0)
     }
   }

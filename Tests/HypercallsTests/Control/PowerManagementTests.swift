@@ -3,7 +3,7 @@
 import CXenABI
 import Domains
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -17,19 +17,19 @@ import XenABI
   @Test func `no statistics of states`() {
     SystemMachine.run { machine in
       for what in [PMSTAT_get_max_px, PMSTAT_get_pxstat, PMSTAT_get_max_cx, PMSTAT_get_cxstat, PMSTAT_reset_cxstat] {
-        #expect(Self.power(machine, XEN_SYSCTL_get_pmstat, what) == result(.noDevice))
-        #expect(Self.power(machine, XEN_SYSCTL_get_pmstat, what, cpu: 1) == result(.invalid))
-        #expect(Self.power(machine, XEN_SYSCTL_get_pmstat, what, cpu: .max) == result(.invalid))
+        #expect(Self.power(machine, XEN_SYSCTL_get_pmstat, what) == XenError.noDevice.code)
+        #expect(Self.power(machine, XEN_SYSCTL_get_pmstat, what, cpu: 1) == XenError.invalid.code)
+        #expect(Self.power(machine, XEN_SYSCTL_get_pmstat, what, cpu: .max) == XenError.invalid.code)
       }
-      #expect(Self.power(machine, XEN_SYSCTL_get_pmstat, 0x40) == result(.invalid))
+      #expect(Self.power(machine, XEN_SYSCTL_get_pmstat, 0x40) == XenError.invalid.code)
     }
   }
 
   @Test func `no frequencies, no limit on idle states`() {
     SystemMachine.run { machine in
       for what in [GET_CPUFREQ_PARA, SET_CPUFREQ_GOV, SET_CPUFREQ_PARA, GET_CPUFREQ_AVGFREQ] {
-        #expect(Self.power(machine, XEN_SYSCTL_pm_op, what) == result(.noDevice))
-        #expect(Self.power(machine, XEN_SYSCTL_pm_op, what, cpu: 128) == result(.invalid))
+        #expect(Self.power(machine, XEN_SYSCTL_pm_op, what) == XenError.noDevice.code)
+        #expect(Self.power(machine, XEN_SYSCTL_pm_op, what, cpu: 128) == XenError.invalid.code)
       }
       let value = machine.body + UInt64(OFFSET_pm_op_value)
       for kind in 0...1 as ClosedRange<UInt32> {
@@ -39,13 +39,14 @@ import XenABI
         #expect(Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_set_max_cstate, cpu: kind) == 0)
         machine.put(value, UInt32(2))
         #expect(
-          Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_set_max_cstate, cpu: kind) == result(.notSupported))
+          Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_set_max_cstate, cpu: kind)
+            == XenError.notSupported.code)
       }
-      #expect(Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_get_max_cstate, cpu: 2) == result(.invalid))
-      #expect(Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_set_max_cstate, cpu: 2) == result(.invalid))
-      #expect(Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_set_sched_opt_smt) == result(.notSupported))
-      #expect(Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_enable_turbo) == result(.noDevice))
-      #expect(Self.power(machine, XEN_SYSCTL_pm_op, 0x99) == result(.notImplemented))
+      #expect(Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_get_max_cstate, cpu: 2) == XenError.invalid.code)
+      #expect(Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_set_max_cstate, cpu: 2) == XenError.invalid.code)
+      #expect(Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_set_sched_opt_smt) == XenError.notSupported.code)
+      #expect(Self.power(machine, XEN_SYSCTL_pm_op, XEN_SYSCTL_pm_op_enable_turbo) == XenError.noDevice.code)
+      #expect(Self.power(machine, XEN_SYSCTL_pm_op, 0x99) == XenError.notImplemented.code)
     }
   }
 
@@ -60,21 +61,21 @@ import XenABI
       let ask = { (operation: Int32, cpu: UInt32) in
         machine.sysctl(XEN_SYSCTL_cpu_hotplug, xen_sysctl_cpu_hotplug(cpu: cpu, op: UInt32(bitPattern: operation)))
       }
-      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_ONLINE, 1) == result(.exists))
-      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_ONLINE, 2) == result(.notSupported))
-      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_ONLINE, 3) == result(.invalid))
-      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_OFFLINE, 0) == result(.invalid))
-      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_OFFLINE, 1) == result(.notSupported))
-      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_OFFLINE, .max) == result(.invalid))
+      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_ONLINE, 1) == XenError.exists.code)
+      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_ONLINE, 2) == XenError.notSupported.code)
+      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_ONLINE, 3) == XenError.invalid.code)
+      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_OFFLINE, 0) == XenError.invalid.code)
+      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_OFFLINE, 1) == XenError.notSupported.code)
+      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_OFFLINE, .max) == XenError.invalid.code)
       #expect(CPUs.isOnline(1))
-      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_SMT_DISABLE, 0) == result(.notSupported))
-      #expect(ask(99, 0) == result(.notSupported))
+      #expect(ask(XEN_SYSCTL_CPU_HOTPLUG_SMT_DISABLE, 0) == XenError.notSupported.code)
+      #expect(ask(99, 0) == XenError.notSupported.code)
     }
   }
 
   @Test func `pages stay, and say whether they are memory`() {
     SystemMachine.run { machine in
-      machine.publishMemory([E820Entry(start: 0x1000, size: 0x2000, kind: 1)])
+      machine.world.publishMemory([E820Entry(start: 0x1000, size: 0x2000, kind: 1)])
       let ask = { (command: Int32, start: UInt32, end: UInt32, at: UInt64) in
         machine.sysctl(
           XEN_SYSCTL_page_offline_op,
@@ -86,27 +87,27 @@ import XenABI
       // All of memory, in stretches; the list ends where memory does.
       let last = UInt32(machine.world.frames - 1)
       #expect(ask(query, 0, last, SystemMachine.buffer) == 0)
-      #expect(ask(query, 0, last + 1, SystemMachine.buffer) == result(.invalid))
-      #expect(ask(query, 2, 1, SystemMachine.buffer) == result(.invalid))
-      #expect(ask(query, 0, .max, SystemMachine.buffer) == result(.invalid))
-      #expect(ask(query, 0, 1, SystemMachine.end - 4) == result(.fault))
-      #expect(ask(sysctl_page_offline, 1, 1, SystemMachine.buffer) == result(.notSupported))
-      #expect(ask(sysctl_page_online, 1, 1, SystemMachine.buffer) == result(.notSupported))
-      #expect(ask(0, 1, 1, SystemMachine.buffer) == result(.notImplemented))
+      #expect(ask(query, 0, last + 1, SystemMachine.buffer) == XenError.invalid.code)
+      #expect(ask(query, 2, 1, SystemMachine.buffer) == XenError.invalid.code)
+      #expect(ask(query, 0, .max, SystemMachine.buffer) == XenError.invalid.code)
+      #expect(ask(query, 0, 1, SystemMachine.end - 4) == XenError.fault.code)
+      #expect(ask(sysctl_page_offline, 1, 1, SystemMachine.buffer) == XenError.notSupported.code)
+      #expect(ask(sysctl_page_online, 1, 1, SystemMachine.buffer) == XenError.notSupported.code)
+      #expect(ask(0, 1, 1, SystemMachine.buffer) == XenError.notImplemented.code)
     }
   }
 
   @Test func `what is not built in`() {
     SystemMachine.run { machine in
-      #expect(machine.sysctl(XEN_SYSCTL_tbuf_op, UInt64(0)) == result(.notImplemented))
-      #expect(machine.sysctl(XEN_SYSCTL_perfc_op, UInt64(0)) == result(.notImplemented))
-      #expect(machine.sysctl(XEN_SYSCTL_lockprof_op, UInt64(0)) == result(.notImplemented))
-      #expect(machine.sysctl(XEN_SYSCTL_coverage_op, UInt64(0)) == result(.notSupported))
+      #expect(machine.sysctl(XEN_SYSCTL_tbuf_op, UInt64(0)) == XenError.notImplemented.code)
+      #expect(machine.sysctl(XEN_SYSCTL_perfc_op, UInt64(0)) == XenError.notImplemented.code)
+      #expect(machine.sysctl(XEN_SYSCTL_lockprof_op, UInt64(0)) == XenError.notImplemented.code)
+      #expect(machine.sysctl(XEN_SYSCTL_coverage_op, UInt64(0)) == XenError.notSupported.code)
       for command in [XEN_SYSCTL_psr_cmt_op, XEN_SYSCTL_psr_alloc] {
-        #expect(machine.sysctl(command, UInt64(0)) == result(.noDevice))
+        #expect(machine.sysctl(command, UInt64(0)) == XenError.noDevice.code)
       }
       for command in [XEN_DOMCTL_psr_cmt_op, XEN_DOMCTL_psr_alloc] {
-        #expect(machine.domctl(command, 1, UInt64(0)) == result(.noDevice))
+        #expect(machine.domctl(command, 1, UInt64(0)) == XenError.noDevice.code)
       }
     }
   }
@@ -128,16 +129,16 @@ import XenABI
       #expect(told.nr == 0)
       #expect(told.name_total_size == 0)
       #expect(told.metadata_total_size == 0)
-      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, pad: 1) == result(.invalid))
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, pad: 1) == XenError.invalid.code)
       list.pad = 1
-      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, list) == result(.invalid))
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, list) == XenError.invalid.code)
       list.pad = 0
       list.idx = 1
-      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, list) == result(.invalid))
-      #expect(ask(XEN_SYSCTL_LIVEPATCH_GET) == result(.noEntry))
-      #expect(ask(XEN_SYSCTL_LIVEPATCH_ACTION) == result(.noEntry))
-      #expect(ask(XEN_SYSCTL_LIVEPATCH_UPLOAD) == result(.notSupported))
-      #expect(ask(4) == result(.notImplemented))
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_LIST, list) == XenError.invalid.code)
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_GET) == XenError.noEntry.code)
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_ACTION) == XenError.noEntry.code)
+      #expect(ask(XEN_SYSCTL_LIVEPATCH_UPLOAD) == XenError.notSupported.code)
+      #expect(ask(4) == XenError.notImplemented.code)
     }
   }
 }

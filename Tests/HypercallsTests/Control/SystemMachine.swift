@@ -4,7 +4,7 @@ import CXenABI
 import Domains
 import Frames
 import Machine
-import Support
+import SimulatedMachine
 import XenABI
 
 @testable import Hypercalls
@@ -12,15 +12,15 @@ import XenABI
 /// Domain 0, another domain, and Domain 0's memory at address zero.
 final class SystemMachine {
   static let pages = 8
-  let world: World
+  let world: SimulatedMachine
   let control: Ref<Domain>
   let other: Ref<Domain>
 
   static func run<R>(_ body: (SystemMachine) throws -> R) rethrows -> R {
-    try World.run { try body(SystemMachine($0)) }
+    try SimulatedMachine.run { try body(SystemMachine($0)) }
   }
 
-  private init(_ world: World) {
+  private init(_ world: SimulatedMachine) {
     self.world = world
     control = world.makeDomain(0, isPrivileged: true, mayUseHardware: true)
     other = world.makeDomain(1, vcpus: 2)
@@ -47,9 +47,7 @@ final class SystemMachine {
     put(SystemMachine.operation, UInt32(bitPattern: command))
     put(SystemMachine.operation + 4, UInt32(XEN_SYSCTL_INTERFACE_VERSION))
     put(body, arguments)
-    return world.call(control[].vcpu(index: 0)!, [SystemMachine.operation]) { (call) throws(XenError) in
-      try Hypercalls.sysctl(&call)
-    }
+    return world.call(control[].vcpu(index: 0)!, __HYPERVISOR_sysctl, [SystemMachine.operation])
   }
 
   /// A domctl of Domain 0's on a domain.
@@ -58,11 +56,6 @@ final class SystemMachine {
     put(SystemMachine.operation + 4, UInt32(XEN_DOMCTL_INTERFACE_VERSION))
     put(SystemMachine.operation + UInt64(OFFSET_domctl_domain), UInt64(domain))
     put(domainBody, arguments)
-    return world.call(control[].vcpu(index: 0)!, [SystemMachine.operation]) { (call) throws(XenError) in
-      try Hypercalls.domctl(&call)
-    }
+    return world.call(control[].vcpu(index: 0)!, __HYPERVISOR_domctl, [SystemMachine.operation])
   }
 }
-
-/// An error as the guest sees it.
-func result(_ error: XenError) -> Int64 { Int64(bitPattern: error.result) }

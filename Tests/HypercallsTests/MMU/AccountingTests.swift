@@ -3,7 +3,7 @@
 import CXenABI
 import Frames
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -18,7 +18,7 @@ import XenABI
     var owned: [UInt16: UInt64] = [:]
     var total: UInt64 { free + own + owned.values.reduce(0, +) }
 
-    init(_ world: World) {
+    init(_ world: SimulatedMachine) {
       for number in 0..<world.frames {
         let frame = MachineFrame(number)
         let owner = ledger[].owner(frame)
@@ -33,7 +33,7 @@ import XenABI
     }
   }
 
-  static func check(_ world: World, _ guests: [SharingGuest], own: UInt64? = nil) {
+  static func check(_ world: SimulatedMachine, _ guests: [SimulatedGuest], own: UInt64? = nil) {
     let sum = Sum(world)
     #expect(sum.total == world.frames)
     #expect(sum.free == freeFrames)
@@ -42,9 +42,9 @@ import XenABI
   }
 
   @Test func `every frame is somebody's at every step`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guests = [control, SharingGuest(world, 1, frameLimit: 900), SharingGuest(world, 2, frameLimit: 300)]
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guests = [control, SimulatedGuest(world, 1, frameLimit: 900), SimulatedGuest(world, 2, frameLimit: 300)]
       let own = Sum(world).own
       var random = SeededGenerator(seed: 5)
       var frames: [[MachineFrame]] = [[], [], []]
@@ -89,16 +89,16 @@ import XenABI
           let done = control.memory(XENMEM_decrease_reservation, UInt16(who), count: UInt64(part.count))
           #expect(done == Int64(part.count))
         }
-        #expect(guests[who].owned == UInt64(SharingGuest.pages + 5))
+        #expect(guests[who].owned == SimulatedGuest.frames)
       }
       Self.check(world, guests, own: own)
     }
   }
 
   @Test func `a balloon goes down and up again by the owner's word within the limit`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let size = guest.owned + 256
       #expect(control.domctl(XEN_DOMCTL_max_mem, 1) { control.set64($0, size * 4) } == 0)
       for index in 0..<256 { guest.set64(0x1000 + index * 8, UInt64(index)) }
@@ -114,20 +114,20 @@ import XenABI
       control.set64(0, 1)
       guest.set64(0, 0)
       for command in [XENMEM_current_reservation, XENMEM_maximum_reservation, XENMEM_maximum_gpfn] {
-        #expect(guest.call([UInt64(command), guest.address(0)], memoryOp) == code(.notPermitted))
+        #expect(guest.call(__HYPERVISOR_memory_op, UInt64(command), guest.address(0)) == XenError.notPermitted.code)
       }
       for command in [XENMEM_current_reservation, XENMEM_maximum_reservation] {
-        #expect(control.call([UInt64(command), control.address(0)], memoryOp) == Int64(size - 100))
+        #expect(control.call(__HYPERVISOR_memory_op, UInt64(command), control.address(0)) == Int64(size - 100))
       }
     }
   }
 
   @Test func `a claim is kept for whom it was made, and counts until it is used or given up`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
-      let other = SharingGuest(world, 2)
-      #expect(other.memory(XENMEM_claim_pages, 1, count: 10, list: nil) == code(.notPermitted))
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
+      let other = SimulatedGuest(world, 2)
+      #expect(other.memory(XENMEM_claim_pages, 1, count: 10, list: nil) == XenError.notPermitted.code)
       let wanted = guest.owned + 512
       #expect(control.memory(XENMEM_claim_pages, 1, count: wanted, list: nil) == 0)
       #expect(MachineMemory.outstandingClaims == 512)
@@ -138,16 +138,16 @@ import XenABI
       for index in 0..<513 { control.set64(0x1000 + index * 8, UInt64(index)) }
       #expect(control.memory(XENMEM_populate_physmap, 1, count: 513) == 512)
       #expect(freeFrames == 0 && MachineMemory.outstandingClaims == 0)
-      #expect(control.memory(XENMEM_claim_pages, 1, count: guest.owned + 1, list: nil) == code(.noMemory))
+      #expect(control.memory(XENMEM_claim_pages, 1, count: guest.owned + 1, list: nil) == XenError.noMemory.code)
       #expect(control.memory(XENMEM_claim_pages, 1, count: 0, list: nil) == 0)
       Self.check(world, [control, guest, other])
     }
   }
 
   @Test func `a large extent is cleared in pieces, and no larger one is given`() {
-    SharingWorld.run(frames: 16384) { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run(MachinePlan(frames: 16384)) { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       control.set64(0x1000, 0)
       #expect(control.memory(XENMEM_populate_physmap, 1, count: 1, order: 13) == 0)
       #expect(control.memory(XENMEM_populate_physmap, 1, count: 1, order: 12) == 1)
@@ -155,7 +155,8 @@ import XenABI
       for offset in UInt64(0)..<4096 { PhysicalWindow.store(first + offset, word: 5, 5) }
       #expect(control.memory(XENMEM_decrease_reservation, 1, count: 1, order: 12) == 1)
       // The stretch before the first frame is allocated is one of many.
-      #expect(!prepare(12))
+      let isPrepared = ledger[].prepare(order: 12)
+      #expect(!isPrepared)
       control.set64(0x1000, 0)
       #expect(control.memory(XENMEM_populate_physmap, 1, count: 1, order: 12) == 1)
       let again = MachineFrame(control.get64(0x1000))

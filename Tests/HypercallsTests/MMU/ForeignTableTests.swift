@@ -3,7 +3,7 @@
 import CXenABI
 import Frames
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -12,7 +12,7 @@ import XenABI
 
 @Suite struct ForeignTableTests {
   /// A top-level table of a guest's with three levels below it that map `page` read-only; as the builder leaves them.
-  static func tables(_ guest: SharingGuest, page: MachineFrame, rights: UInt64 = PTE.present | PTE.user)
+  static func tables(_ guest: SimulatedGuest, page: MachineFrame, rights: UInt64 = PTE.present | PTE.user)
     -> [MachineFrame]
   {
     let tables = (0..<4).map { _ in guest.frame() }
@@ -24,19 +24,19 @@ import XenABI
   }
 
   @Test func `a foreign mapping holds what it maps, and only its controller may make one`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
-      let other = SharingGuest(world, 2)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
+      let other = SimulatedGuest(world, 2)
       let frame = guest.frame()
       #expect(control.map(0, frame, of: 1) == 0)
       #expect(references(frame) == 2 && typeOf(frame).type == .writable && typeOf(frame).count == 1)
       #expect(control.entry(0) & PTE.frameMask == frame.physical)
       // By another's name, by its own, or by somebody who controls nobody.
-      #expect(control.map(1, frame, of: 2) == code(.invalid))
-      #expect(control.map(1, frame, of: 0x7ff0) == code(.invalid))
-      #expect(other.map(1, frame, of: 1) == code(.notPermitted))
-      #expect(control.map(1, frame, of: 77) == code(.noSuchDomain))
+      #expect(control.map(1, frame, of: 2) == XenError.invalid.code)
+      #expect(control.map(1, frame, of: 0x7ff0) == XenError.invalid.code)
+      #expect(other.map(1, frame, of: 1) == XenError.notPermitted.code)
+      #expect(control.map(1, frame, of: 77) == XenError.noSuchDomain.code)
       // The guest gives the frame up, and it stays while it is mapped.
       let free = freeFrames
       guest.set64(0x1000, frame.number)
@@ -48,9 +48,9 @@ import XenABI
   }
 
   @Test func `a batch stops at the frame that cannot be mapped and says how far it came`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let good = [guest.frame(), guest.frame(), guest.frame()]
       func request(_ slot: Int, _ frame: MachineFrame) -> (UInt64, UInt64) {
         (control.slotTable.physical + UInt64(slot) * 8, frame.physical | PTE.present | PTE.user | PTE.writable)
@@ -58,7 +58,7 @@ import XenABI
       // As Linux's xen_remap_pfn goes on: past the one that failed.
       var (result, done) = control.update(
         [request(0, good[0]), request(1, control.root), request(2, good[1]), request(3, good[2])], of: 1)
-      #expect(result == code(.invalid) && done == 1)
+      #expect(result == XenError.invalid.code && done == 1)
       (result, done) = control.update([request(2, good[1]), request(3, good[2])], of: 1)
       #expect(result == 0 && done == 2)
       #expect(control.entry(1) == 0 && control.entry(3) != 0)
@@ -66,26 +66,26 @@ import XenABI
   }
 
   @Test func `a page table of the guest's can be read but not written by its controller`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
-      #expect(control.map(0, guest.root, of: 1) == code(.busy))
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
+      #expect(control.map(0, guest.root, of: 1) == XenError.busy.code)
       #expect(control.map(0, guest.root, of: 1, writable: false) == 0)
-      #expect(control.map(1, guest.slotTable, of: 1) == code(.busy))
+      #expect(control.map(1, guest.slotTable, of: 1) == XenError.busy.code)
     }
   }
 
   @Test func `the shared page and the grant table are mapped as the guest's frames`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       #expect(control.map(0, guest.domain[].sharedInfo, of: 1) == 0)
       // XENMEM_acquire_resource, as privcmd asks for the first frame of the grant table.
       control.set64(0, 1 | UInt64(XENMEM_resource_grant_table) << 16)
       control.set64(8, 1)
       control.set64(16, 0)
       control.set64(24, control.address(0x80))
-      #expect(control.call([UInt64(XENMEM_acquire_resource), control.address(0)], memoryOp) == 0)
+      #expect(control.call(__HYPERVISOR_memory_op, UInt64(XENMEM_acquire_resource), control.address(0)) == 0)
       let table = MachineFrame(control.get64(0x80))
       #expect(ownerOf(table) == guest.id)
       #expect(control.map(1, table, of: 1) == 0)
@@ -101,28 +101,28 @@ import XenABI
   }
 
   @Test func `pinning, changing and unpinning another domain's tables`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
-      let stranger = SharingGuest(world, 2)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
+      let stranger = SimulatedGuest(world, 2)
       let page = guest.frame()
       let tables = Self.tables(guest, page: page)
       let before = tables.map { references($0) }
-      #expect(stranger.extended(3, tables[0].number, of: 1) == code(.notPermitted))
-      #expect(control.extended(3, tables[0].number) == code(.invalid))
+      #expect(stranger.extended(3, tables[0].number, of: 1) == XenError.notPermitted.code)
+      #expect(control.extended(3, tables[0].number) == XenError.invalid.code)
       #expect(control.extended(3, tables[0].number, of: 1) == 0)
       #expect(typeOf(tables[0]).isPinned && typeOf(tables[0]).type == .level4)
       #expect(typeOf(tables[3]).type == .level1 && references(page) == 2)
-      #expect(control.extended(3, tables[0].number, of: 1) == code(.invalid))
+      #expect(control.extended(3, tables[0].number, of: 1) == XenError.invalid.code)
       // An entry: PFD is the guest, FD too.
       let second = guest.frame()
       let at = tables[3].physical + 8
       #expect(control.update([(at, second.physical | PTE.present | PTE.writable)], of: 2 << 16 | 1).0 == 0)
       #expect(typeOf(second).type == .writable)
       // Nobody's frame but FD's, and not without naming the owner of the table.
-      #expect(control.update([(at, control.root.physical | PTE.present)], of: 2 << 16 | 1).0 == code(.invalid))
-      #expect(control.update([(at, 0)], of: 0x7ff0).0 == code(.invalid))
-      #expect(stranger.update([(at, 0)], of: 2 << 16 | 1).0 == code(.notPermitted))
+      #expect(control.update([(at, control.root.physical | PTE.present)], of: 2 << 16 | 1).0 == XenError.invalid.code)
+      #expect(control.update([(at, 0)], of: 0x7ff0).0 == XenError.invalid.code)
+      #expect(stranger.update([(at, 0)], of: 2 << 16 | 1).0 == XenError.notPermitted.code)
       // All is given back at once, though the guest never runs.
       #expect(control.extended(4, tables[0].number, of: 1) == 0)
       #expect(tables.map { references($0) } == before)
@@ -132,14 +132,14 @@ import XenABI
   }
 
   @Test func `the caller's own frames go into another's tables only by its own name`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let own = control.frame()
       let at = guest.slotTable.physical
       let entry = own.physical | PTE.present | PTE.user
       // FD is the caller where the argument says DOMID_SELF, whoever PFD is.
-      #expect(control.update([(at, entry)], of: 2 << 16 | 1).0 == code(.invalid))
+      #expect(control.update([(at, entry)], of: 2 << 16 | 1).0 == XenError.invalid.code)
       #expect(control.update([(at, entry)], of: 2 << 16 | 0x7ff0).0 == 0)
       #expect(references(own) == 2)
       #expect(control.update([(at, 0)], of: 2 << 16 | 1).0 == 0)
@@ -148,36 +148,36 @@ import XenABI
   }
 
   @Test func `device memory is mapped at the privilege of the domain whose frame it is said to be`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let device = MachineFrame(world.frames + 0x1000)
       #expect(control.map(0, device, of: 0x7ff0) == 0)
       #expect(control.map(1, device, of: 0x7ff1) == 0)
       // What a guest calls its frame must not lead its controller to a device.
-      #expect(control.map(2, device, of: 1) == code(.notPermitted))
-      #expect(guest.map(0, device, of: 0x7ff0) == code(.notPermitted))
-      #expect(guest.map(0, device, of: 0x7ff1) == code(.notPermitted))
+      #expect(control.map(2, device, of: 1) == XenError.notPermitted.code)
+      #expect(guest.map(0, device, of: 0x7ff0) == XenError.notPermitted.code)
+      #expect(guest.map(0, device, of: 0x7ff1) == XenError.notPermitted.code)
     }
   }
 
   @Test func `the machine-to-physical entry is the owner's, or its controller's by the owner's name`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let frame = guest.frame()
       #expect(control.update([(frame.physical | 1, 77)], of: 1) == (0, 1))
       #expect(translation(frame) == 77)
-      #expect(control.update([(frame.physical | 1, 78)], of: 0x7ff0).0 == code(.invalid))
-      #expect(control.update([(frame.physical | 1, 78)], of: 2).0 == code(.noSuchDomain))
+      #expect(control.update([(frame.physical | 1, 78)], of: 0x7ff0).0 == XenError.invalid.code)
+      #expect(control.update([(frame.physical | 1, 78)], of: 2).0 == XenError.noSuchDomain.code)
       #expect(translation(frame) == 77)
     }
   }
 
   @Test func `pages of another domain are cleared and copied; what is the caller's own CPU's is not`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let frame = guest.frame()
       let copy = guest.frame()
       PhysicalWindow.store(frame, word: 3, 99)
@@ -185,35 +185,35 @@ import XenABI
       #expect(PhysicalWindow.load(copy, word: 3) == 99)
       #expect(control.extended(16, frame.number, of: 1) == 0)
       #expect(PhysicalWindow.load(frame, word: 3) == 0)
-      #expect(control.extended(16, guest.root.number, of: 1) == code(.invalid))
-      #expect(control.extended(16, copy.number) == code(.invalid))
+      #expect(control.extended(16, guest.root.number, of: 1) == XenError.invalid.code)
+      #expect(control.extended(16, copy.number) == XenError.invalid.code)
       for command: UInt64 in [5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 18] {
-        #expect(control.extended(command, guest.root.number, of: 1) == code(.notPermitted))
+        #expect(control.extended(command, guest.root.number, of: 1) == XenError.notPermitted.code)
       }
-      #expect(control.extended(0, 1, of: 0x7ff1) == code(.invalid))
+      #expect(control.extended(0, 1, of: 0x7ff1) == XenError.invalid.code)
     }
   }
 
   @Test func `a domain that is being destroyed gets no page tables and no entries`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let page = guest.frame()
       let tables = Self.tables(guest, page: page)
       #expect(control.map(0, page, of: 1) == 0)
       #expect(!guest.domain.destroy())
-      #expect(control.extended(3, tables[0].number, of: 1) == code(.noSuchDomain))
-      #expect(control.update([(guest.slotTable.physical, 0)], of: 2 << 16 | 1).0 == code(.noSuchDomain))
+      #expect(control.extended(3, tables[0].number, of: 1) == XenError.noSuchDomain.code)
+      #expect(control.update([(guest.slotTable.physical, 0)], of: 2 << 16 | 1).0 == XenError.noSuchDomain.code)
       // Nor are its frames to be had any more; what is mapped can be unmapped.
-      #expect(control.map(1, page, of: 1) == code(.noSuchDomain))
+      #expect(control.map(1, page, of: 1) == XenError.noSuchDomain.code)
       #expect(control.unmap(0) == 0)
     }
   }
 
   @Test func `the tables of a domain are taken apart with its extents, to the end`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let page = guest.frame()
       let tables = Self.tables(guest, page: page)
       #expect(control.extended(3, tables[0].number, of: 1) == 0)

@@ -3,7 +3,7 @@
 import CXenABI
 import Frames
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -12,9 +12,9 @@ import XenABI
 
 @Suite struct MemoryControlTests {
   @Test func `max_mem is in KiB and binds populate, also below what is owned`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       func limit(_ kib: UInt64) -> Int64 { control.domctl(XEN_DOMCTL_max_mem, 1) { control.set64($0, kib) } }
       #expect(limit((guest.owned + 3) * 4 + 3) == 0)
       #expect(ledger[].accounts.limit(guest.id) == guest.owned + 3)
@@ -27,24 +27,25 @@ import XenABI
       #expect(control.memory(XENMEM_populate_physmap, 1, count: 1) == 1)
       // What the guest is told of it.
       guest.set64(0, 0x7ff0)
-      #expect(guest.call([UInt64(XENMEM_maximum_reservation), guest.address(0)], memoryOp) == Int64(UInt32.max))
+      #expect(
+        guest.call(__HYPERVISOR_memory_op, UInt64(XENMEM_maximum_reservation), guest.address(0)) == Int64(UInt32.max))
     }
   }
 
   @Test func `only a privileged domain, by the right version, on a domain that exists`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
-      #expect(guest.domctl(XEN_DOMCTL_max_mem, 1) == code(.notPermitted))
-      #expect(control.domctl(XEN_DOMCTL_max_mem, 1, version: 0x14) == code(.accessDenied))
-      #expect(control.domctl(XEN_DOMCTL_max_mem, 9) == code(.noSuchDomain))
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
+      #expect(guest.domctl(XEN_DOMCTL_max_mem, 1) == XenError.notPermitted.code)
+      #expect(control.domctl(XEN_DOMCTL_max_mem, 1, version: 0x14) == XenError.accessDenied.code)
+      #expect(control.domctl(XEN_DOMCTL_max_mem, 9) == XenError.noSuchDomain.code)
     }
   }
 
   @Test func `getpageframeinfo3 tells tables from data, and what is not the domain's`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let page = guest.frame()
       let tables = ForeignTableTests.tables(guest, page: page)
       #expect(control.extended(3, tables[0].number, of: 1) == 0)
@@ -64,16 +65,16 @@ import XenABI
       #expect(control.extended(4, tables[0].number, of: 1) == 0)
       #expect(ask(2) == 0)
       #expect(control.get64(0x1000) == 0 && control.get64(0x1008) == 0)
-      #expect(ask(1025) == code(.tooBig) && ask(UInt64.max) == code(.tooBig))
-      #expect(ask(1, at: 0x10) == code(.fault) && ask(1, at: 0xffff_8000_0000_0000) == code(.fault))
+      #expect(ask(1025) == XenError.tooBig.code && ask(UInt64.max) == XenError.tooBig.code)
+      #expect(ask(1, at: 0x10) == XenError.fault.code && ask(1, at: 0xffff_8000_0000_0000) == XenError.fault.code)
       #expect(ask(0, at: 0x10) == 0)
     }
   }
 
   @Test func `there are no shadow tables to be turned on`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       func ask(_ operation: Int32, _ domain: UInt16 = 1) -> Int64 {
         control.domctl(XEN_DOMCTL_shadow_op, domain) {
           control.set32($0, UInt32(bitPattern: operation))
@@ -83,35 +84,35 @@ import XenABI
       #expect(ask(XEN_DOMCTL_SHADOW_OP_OFF) == 0)
       #expect(ask(XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION) == 0)
       #expect(control.get32(0x800 + Int(OFFSET_domctl_body) + 8) == 0)
-      #expect(ask(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY) == code(.notSupported))
-      #expect(ask(XEN_DOMCTL_SHADOW_OP_CLEAN) == code(.notSupported))
-      #expect(ask(-1) == code(.invalid))
-      #expect(ask(XEN_DOMCTL_SHADOW_OP_OFF, 0) == code(.invalid))
+      #expect(ask(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY) == XenError.notSupported.code)
+      #expect(ask(XEN_DOMCTL_SHADOW_OP_CLEAN) == XenError.notSupported.code)
+      #expect(ask(-1) == XenError.invalid.code)
+      #expect(ask(XEN_DOMCTL_SHADOW_OP_OFF, 0) == XenError.invalid.code)
       _ = guest
     }
   }
 
   @Test func `a virtual NUMA topology is refused`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       func ask(nodes: UInt32, vcpus: UInt32) -> Int64 {
         control.domctl(XEN_DOMCTL_setvnumainfo, 1) {
           control.set32($0, nodes)
           control.set32($0 + 8, vcpus)
         }
       }
-      #expect(ask(nodes: 0, vcpus: 1) == code(.invalid))
-      #expect(ask(nodes: 1, vcpus: 2) == code(.invalid))
-      #expect(ask(nodes: 1, vcpus: 1) == code(.notSupported))
+      #expect(ask(nodes: 0, vcpus: 1) == XenError.invalid.code)
+      #expect(ask(nodes: 1, vcpus: 2) == XenError.invalid.code)
+      #expect(ask(nodes: 1, vcpus: 1) == XenError.notSupported.code)
       _ = guest
     }
   }
 
   @Test func `device frames can be given, mapped, and taken away`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       let first = world.frames + 0x1000
       func give(_ first: UInt64, _ count: UInt64, _ allow: UInt32 = 1) -> Int64 {
         control.domctl(XEN_DOMCTL_iomem_permission, 1) {
@@ -123,28 +124,28 @@ import XenABI
       #expect(give(first, 2) == 0)
       #expect(guest.map(0, MachineFrame(first), of: 0x7ff0) == 0)
       #expect(guest.map(1, MachineFrame(first + 1), of: 0x7ff1) == 0)
-      #expect(guest.map(2, MachineFrame(first + 2), of: 0x7ff0) == code(.notPermitted))
+      #expect(guest.map(2, MachineFrame(first + 2), of: 0x7ff0) == XenError.notPermitted.code)
       #expect(give(first + 1, 1, 0) == 0)
-      #expect(guest.map(2, MachineFrame(first + 1), of: 0x7ff0) == code(.notPermitted))
+      #expect(guest.map(2, MachineFrame(first + 1), of: 0x7ff0) == XenError.notPermitted.code)
       // What was mapped stays; it can be taken out.
       #expect(guest.unmap(1) == 0)
-      #expect(give(first, 0) == code(.invalid))
-      #expect(give(UInt64.max, 2) == code(.invalid))
-      #expect(give(1 << 60, 1) == code(.invalid))
+      #expect(give(first, 0) == XenError.invalid.code)
+      #expect(give(UInt64.max, 2) == XenError.invalid.code)
+      #expect(give(1 << 60, 1) == XenError.invalid.code)
       _ = ledger[].forbiddenDevices.insert(first + 100)
-      #expect(give(first + 99, 3) == code(.notPermitted))
+      #expect(give(first + 99, 3) == XenError.notPermitted.code)
       // Memory is not device memory, whatever the right says.
       #expect(give(0, world.frames) == 0)
-      #expect(guest.map(3, control.root, of: 0x7ff0) == code(.invalid))
+      #expect(guest.map(3, control.root, of: 0x7ff0) == XenError.invalid.code)
       for index in UInt64(0)..<6 { #expect(give(first + 200 + index * 2, 1) == 0) }
-      #expect(give(first + 300, 1) == code(.noMemory))
+      #expect(give(first + 300, 1) == XenError.noMemory.code)
     }
   }
 
   @Test func `ports can be given but not those of others`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       func give(_ first: UInt32, _ count: UInt32, _ allow: UInt32 = 1) -> Int64 {
         control.domctl(XEN_DOMCTL_ioport_permission, 1) {
           control.set32($0, first)
@@ -161,10 +162,10 @@ import XenABI
       #expect(!PortEmulation.isPermitted(guest.domain, 0x60, count: 2))
       #expect(PortEmulation.isPermitted(guest.domain, 0x60, count: 1))
       // Ours, and what cannot be.
-      #expect(give(0x40, 1) == code(.notPermitted) && give(0x1f, 4) == code(.notPermitted))
-      #expect(give(0xcf0, 0x20) == code(.notPermitted))
-      #expect(give(0, 0) == code(.invalid) && give(0xffff, 2) == code(.invalid))
-      #expect(give(UInt32.max, UInt32.max) == code(.invalid) && give(0, 0x1_0001) == code(.invalid))
+      #expect(give(0x40, 1) == XenError.notPermitted.code && give(0x1f, 4) == XenError.notPermitted.code)
+      #expect(give(0xcf0, 0x20) == XenError.notPermitted.code)
+      #expect(give(0, 0) == XenError.invalid.code && give(0xffff, 2) == XenError.invalid.code)
+      #expect(give(UInt32.max, UInt32.max) == XenError.invalid.code && give(0, 0x1_0001) == XenError.invalid.code)
       #expect(give(0xffff, 1) == 0)
       #expect(PortEmulation.isPermitted(guest.domain, 0xffff, count: 1))
       #expect(!PortEmulation.isPermitted(guest.domain, 0xffff, count: 2))
@@ -172,9 +173,9 @@ import XenABI
   }
 
   @Test func `an interrupt can be bound by who has been given it`() {
-    SharingWorld.run { world in
-      let control = SharingGuest(world, 0, isPrivileged: true)
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let control = SimulatedGuest(world, 0, isPrivileged: true)
+      let guest = SimulatedGuest(world, 1)
       func give(_ pirq: UInt32, _ allow: UInt32 = 1) -> Int64 {
         control.domctl(XEN_DOMCTL_irq_permission, 1) {
           control.set32($0, pirq)
@@ -186,7 +187,7 @@ import XenABI
       #expect(guest.domain.mayBind(interrupt: 9) && !guest.domain.mayBind(interrupt: 10))
       #expect(give(9, 0) == 0)
       #expect(!guest.domain.mayBind(interrupt: 9))
-      #expect(give(1024) == code(.invalid) && give(UInt32.max) == code(.invalid))
+      #expect(give(1024) == XenError.invalid.code && give(UInt32.max) == XenError.invalid.code)
     }
   }
 }

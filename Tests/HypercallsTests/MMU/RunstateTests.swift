@@ -2,7 +2,7 @@
 // The runstate area of a vCPU while another one reads it.
 import Foundation
 import Machine
-import Support
+import SimulatedMachine
 import Synchronization
 import Testing
 
@@ -11,8 +11,8 @@ import Testing
 @Suite struct RunstateTests {
   /// Whether a reader on another CPU ever sees that the record is being changed.
   private func isChangeSeen(assist: Bool) -> Bool {
-    SharingWorld.run { world in
-      let guest = SharingGuest(world, 1)
+    SimulatedMachine.run { world in
+      let guest = SimulatedGuest(world, 1)
       guest.vcpu[].runstateArea = LinearAddress(guest.address(0x100))
       if assist { guest.domain[].assists.store(VMAssist.runstateUpdateFlag) }
       Simulation.useTables(root: guest.root)

@@ -3,6 +3,7 @@
 import CXenABI
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -49,7 +50,7 @@ import XenABI
   func `lists that do not match make no plan`(lists: Lists) { #expect(lists.plan == nil) }
 
   static func ask(
-    _ guest: PhysicalGuest, in input: [UInt64], order inputOrder: UInt32, out output: [UInt64],
+    _ guest: SimulatedGuest, in input: [UInt64], order inputOrder: UInt32, out output: [UInt64],
     order outputOrder: UInt32,
     bits: UInt32 = 0, exchanged: UInt64 = 0, outputList: Int = 0x1000
   ) -> Int64 {
@@ -65,12 +66,12 @@ import XenABI
       guest.set16(at + 24, DomainID.current.raw)
     }
     guest.set64(64, exchanged)
-    return guest.call(memoryOp, UInt64(XENMEM_exchange), guest.address(0))
+    return guest.call(__HYPERVISOR_memory_op, UInt64(XENMEM_exchange), guest.address(0))
   }
 
   @Test func `single frames become a block, and a block single frames`() {
-    PhysicalWorld.run { world in
-      let guest = world.guest(3, frameLimit: 16)
+    SimulatedMachine.run { world in
+      let guest = world.guest(3, frameLimit: SimulatedGuest.frames + 16)
       let table = Ref<Hypervisor>.shared[].machineToPhysical
       let old = (0..<16).map { _ in guest.frame() }
       let free = ledger[].freeFrames
@@ -84,21 +85,21 @@ import XenABI
         #expect(table.load(MachineFrame(block + offset)) == 640 + offset)
       }
       for frame in old where frame.number & ~15 != block { #expect(table.load(frame) == MachineToPhysical.invalid) }
-      #expect(guest.owned == 16 && ledger[].freeFrames == free)
+      #expect(guest.gained == 16 && ledger[].freeFrames == free)
       #expect(Self.ask(guest, in: [block], order: 4, out: Array(100..<116), order: 0) == 0)
       #expect(guest.get64(64) == 1)
-      #expect(guest.owned == 16 && ledger[].freeFrames == free)
+      #expect(guest.gained == 16 && ledger[].freeFrames == free)
       for index in 0..<16 {
         let frame = MachineFrame(guest.get64(0x1000 + index * 8))
         #expect(table.load(frame) == 100 + UInt64(index))
         #expect(guest.domain.surrender(frame))
       }
-      #expect(guest.owned == 0)
+      #expect(guest.gained == 0)
     }
   }
 
   @Test func `a chunk that cannot be exchanged stays as it was`() {
-    PhysicalWorld.run { world in
+    SimulatedMachine.run { world in
       let guest = world.guest(3)
       let frames = (0..<8).map { _ in guest.frame() }
       let free = ledger[].freeFrames
@@ -110,18 +111,18 @@ import XenABI
       #expect(guest.get64(0x1000) != 400 && guest.get64(0x1008) == 800)
       for frame in frames[4...] where frame != frames[6] { #expect(ledger[].count(frame) == 1) }
       #expect(ledger[].count(frames[6]) == 2)
-      #expect(guest.owned == 8 && ledger[].freeFrames == free)
+      #expect(guest.gained == 8 && ledger[].freeFrames == free)
       // It goes on from there.
       ledger[].dropWritable(frames[6])
       #expect(
         Self.ask(
           guest, in: frames.map(\.number), order: 0, out: [guest.get64(0x1000), 800], order: 2, exchanged: 4) == 0)
-      #expect(guest.get64(64) == 8 && guest.owned == 8)
+      #expect(guest.get64(64) == 8 && guest.gained == 8)
     }
   }
 
   @Test func `failures change nothing`() {
-    PhysicalWorld.run { world in
+    SimulatedMachine.run { world in
       let guest = world.guest(3)
       let frames = (0..<4).map { _ in guest.frame() }
       let numbers = frames.map(\.number)
@@ -133,12 +134,12 @@ import XenABI
       #expect(Self.ask(guest, in: [numbers[0], numbers[1], numbers[2], 1], order: 0, out: [1], order: 2) == -22)
       #expect(Self.ask(guest, in: [numbers[0], UInt64.max, 0, 0], order: 0, out: [1], order: 2) == -22)
       #expect(
-        Self.ask(guest, in: numbers, order: 0, out: [1, 2, 3, 4], order: 0, outputList: 0x4000) == XenError.fault.code)
+        Self.ask(guest, in: numbers, order: 0, out: [1, 2, 3, 4], order: 0, outputList: 0x1_0000) == XenError.fault.code)
       #expect(Self.ask(guest, in: numbers, order: 0, out: [1], order: 1) == XenError.invalid.code)
       #expect(Self.ask(guest, in: numbers, order: 0, out: [1], order: 13) == XenError.notPermitted.code)
       #expect(Self.ask(guest, in: numbers, order: 0, out: [1], order: 2, exchanged: 5) == XenError.invalid.code)
       #expect(Self.ask(guest, in: numbers, order: 0, out: [1], order: 2, exchanged: 1) == XenError.invalid.code)
-      #expect(guest.owned == 4 && ledger[].freeFrames == free)
+      #expect(guest.gained == 4 && ledger[].freeFrames == free)
       for frame in frames {
         #expect(ledger[].count(frame) == 1 && isAllocated(frame) && ledger[].owner(frame) == guest.id)
       }

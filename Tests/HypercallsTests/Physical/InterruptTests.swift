@@ -2,6 +2,7 @@
 // Lines from a device to a guest's event: routing, masking, ends of interrupts.
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -59,9 +60,9 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
   }
 
   @Test func `lines are found at their controllers, with their signals`() {
-    PhysicalWorld.run { _ in
+    DeviceMachine.run { _ in
       var wiring = InterruptWiring()
-      let frame = PhysicalWorld.controller
+      let frame = DeviceMachine.controller
       _ = wiring.addController(IOAPIC(slot: 2, physical: frame.physical, firstGSI: 0, identifier: 0))
       _ = wiring.addController(IOAPIC(slot: 3, physical: frame.physical + 0x800, firstGSI: 32, identifier: 1))
       _ = wiring.addOverride(irq: 0, gsi: 2, isLevel: false, isLow: false)
@@ -87,16 +88,16 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
 @Suite struct LineTests {
   static let masked: UInt64 = 1 << 16
 
-  static func bind(_ guest: PhysicalGuest, _ pirq: UInt32) -> EventPort? {
+  static func bind(_ guest: SimulatedGuest, _ pirq: UInt32) -> EventPort? {
     try? Events.bindPIRQ(guest.domain, pirq: pirq, willShare: false)
   }
-  static func isPending(_ guest: PhysicalGuest, _ port: EventPort) -> Bool { guest.domain.isPending(port.raw) }
-  static func arrive(_ line: Int, _ world: PhysicalWorld) {
+  static func isPending(_ guest: SimulatedGuest, _ port: EventPort) -> Bool { guest.domain.isPending(port.raw) }
+  static func arrive(_ line: Int, _ world: DeviceMachine) {
     InterruptRouting.deviceInterrupt(UInt8(truncatingIfNeeded: world.entry(line)))
   }
 
   @Test func `a level line is masked from its arrival to its end`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       let guest = world.guest(0, isPrivileged: true)
       #expect(Self.bind(guest, 9) == nil)
@@ -120,7 +121,7 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
   }
 
   @Test func `an edge is acknowledged at once`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       let guest = world.guest(0, isPrivileged: true)
       try InterruptRouting.mapLine(4, for: guest.domain)
@@ -137,7 +138,7 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
   }
 
   @Test func `an edge that nobody heeds is masked, if its guest can be told`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       let guest = world.guest(0, isPrivileged: true)
       try InterruptRouting.mapLine(4, for: guest.domain)
@@ -167,7 +168,7 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
   }
 
   @Test func `the guest reads in its page which interrupts it has to end`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       let guest = world.guest(0, isPrivileged: true)
       try InterruptRouting.mapLine(9, for: guest.domain)
@@ -194,7 +195,7 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
   }
 
   @Test func `a line belongs to one domain`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       let (guest, other) = (world.guest(0, isPrivileged: true), world.guest(3))
       try InterruptRouting.mapLine(5, for: guest.domain)
@@ -217,7 +218,7 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
   }
 
   @Test func `the first word on a line's signal counts`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       let guest = world.guest(0, isPrivileged: true)
       try InterruptRouting.setSignal(gsi: 10, isLevel: true, isLow: true)
@@ -228,20 +229,20 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
       try InterruptRouting.mapLine(10, for: guest.domain)
       #expect(world.entry(10) & 0xa000 == 0xa000)
       // What a guest writes to the controller itself: the signal of line 11.
-      try InterruptRouting.writeController(physical: PhysicalWorld.controller.physical, register: 0x26, 0xa0ff)
+      try InterruptRouting.writeController(physical: DeviceMachine.controller.physical, register: 0x26, 0xa0ff)
       try InterruptRouting.mapLine(11, for: guest.domain)
       #expect(world.entry(11) & 0xa000 == 0xa000 && world.entry(11) & 0xff != 0xff)
       #expect(
         outcome { () throws(XenError) in try InterruptRouting.writeController(physical: 0xfee0_0000, register: 0x26, 0)
         } == 19)
-      PhysicalWindow.store32(PhysicalWorld.controller, word: 1, 0x17_0020)
+      PhysicalWindow.store32(DeviceMachine.controller, word: 1, 0x17_0020)
       #expect(
-        (try? InterruptRouting.readController(physical: PhysicalWorld.controller.physical, register: 1)) == 0x17_0020)
+        (try? InterruptRouting.readController(physical: DeviceMachine.controller.physical, register: 1)) == 0x17_0020)
     }
   }
 
   @Test func `the console's line is not to be had`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       let guest = world.guest(0, isPrivileged: true)
       #expect(InterruptRouting.claimForConsole(gsi: 4))

@@ -3,6 +3,7 @@
 import CXenABI
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -12,7 +13,7 @@ import XenABI
 @Suite struct MessageTests {
   /// PHYSDEVOP_map_pirq as Linux makes it; gives the result, and the number in the structure.
   static func map(
-    _ guest: PhysicalGuest, type: Int32, devfn: Int32 = 0x18, bus: Int32 = 0, entry: Int32 = 0, base: UInt64 = 0,
+    _ guest: SimulatedGuest, type: Int32, devfn: Int32 = 0x18, bus: Int32 = 0, entry: Int32 = 0, base: UInt64 = 0,
     domain: UInt16 = DomainID.current.raw, pirq: Int32 = -1
   ) -> (Int64, Int32) {
     guest.clear(0..<40)
@@ -24,18 +25,18 @@ import XenABI
     guest.set32(20, UInt32(bitPattern: devfn))
     guest.set32(24, UInt32(bitPattern: entry))
     guest.set64(32, base)
-    let result = guest.call(physdevOp, UInt64(PHYSDEVOP_map_pirq), guest.address(0))
+    let result = guest.call(__HYPERVISOR_physdev_op, UInt64(PHYSDEVOP_map_pirq), guest.address(0))
     return (result, Int32(bitPattern: guest.get32(12)))
   }
 
-  static func unmap(_ guest: PhysicalGuest, _ pirq: Int32) -> Int64 {
+  static func unmap(_ guest: SimulatedGuest, _ pirq: Int32) -> Int64 {
     guest.set16(0, DomainID.current.raw)
     guest.set32(4, UInt32(bitPattern: pirq))
-    return guest.call(physdevOp, UInt64(PHYSDEVOP_unmap_pirq), guest.address(0))
+    return guest.call(__HYPERVISOR_physdev_op, UInt64(PHYSDEVOP_unmap_pirq), guest.address(0))
   }
 
   @Test func `an entry of a table is programmed, and masked until it is bound`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       _ = world.addFunction()
       let guest = world.guest(0, isPrivileged: true)
@@ -62,7 +63,7 @@ import XenABI
   }
 
   @Test func `a table is never where there is RAM, nor beyond its end`() {
-    PhysicalWorld.run { world in
+    DeviceMachine.run { world in
       world.wire()
       _ = world.addFunction()
       let guest = world.guest(0, isPrivileged: true)
@@ -73,18 +74,18 @@ import XenABI
       #expect(tryEntry(8) == XenError.noSuchDevice.code)
       #expect(tryEntry(-1) == XenError.invalid.code)
       // The function does not decode its memory.
-      PhysicalWindow.store32(PhysicalWorld.configuration, word: 1, 0x0010_0000)
+      PhysicalWindow.store32(DeviceMachine.configuration, word: 1, 0x0010_0000)
       #expect(tryEntry(0) == XenError.noSuchDevice.code)
-      PhysicalWindow.store32(PhysicalWorld.configuration, word: 1, 0x0010_0002)
+      PhysicalWindow.store32(DeviceMachine.configuration, word: 1, 0x0010_0002)
       // Its register leads to RAM, or is unset and the caller says RAM.
-      PhysicalWindow.store32(PhysicalWorld.configuration, word: 5, UInt32(frame.physical))
+      PhysicalWindow.store32(DeviceMachine.configuration, word: 5, UInt32(frame.physical))
       #expect(tryEntry(0) == XenError.noSuchDevice.code)
-      PhysicalWindow.store32(PhysicalWorld.configuration, word: 5, 0)
+      PhysicalWindow.store32(DeviceMachine.configuration, word: 5, 0)
       #expect(tryEntry(0) == XenError.noSuchDevice.code)
       for word in 0..<512 { #expect(PhysicalWindow.load(frame, word: word) == 0) }
       // The caller's word counts for a virtual function, and if it is device memory.
       #expect(
-        Self.map(guest, type: MAP_PIRQ_TYPE_MSI_SEG, entry: 0, base: PhysicalWorld.table.physical).0 == 0)
+        Self.map(guest, type: MAP_PIRQ_TYPE_MSI_SEG, entry: 0, base: DeviceMachine.table.physical).0 == 0)
       #expect(world.tableWord(0, 0) == 0xfee0_5000)
       #expect(Self.map(guest, type: MAP_PIRQ_TYPE_MSI_SEG, bus: 1 << 16, entry: 0, base: 1).0 == XenError.noDevice.code)
       #expect(Self.map(guest, type: MAP_PIRQ_TYPE_MSI_SEG, devfn: 0x20, entry: 0, base: 1).0 == XenError.noDevice.code)
@@ -93,7 +94,7 @@ import XenABI
   }
 
   @Test func `messages of one function share a register`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       _ = world.addFunction()
       let guest = world.guest(0, isPrivileged: true)
@@ -122,19 +123,19 @@ import XenABI
   }
 
   @Test func `lost registers are written again, and a removed function is silent`() throws {
-    try PhysicalWorld.run { world in
+    try DeviceMachine.run { world in
       world.wire()
       let function = world.addFunction()
       let guest = world.guest(0, isPrivileged: true)
       let (_, pirq) = Self.map(guest, type: MAP_PIRQ_TYPE_MSI_SEG, entry: 1, base: 1)
       let port = try #require(LineTests.bind(guest, UInt32(pirq)))
       let data = world.tableWord(1, 2)
-      PhysicalWindow.clear(PhysicalWorld.table)
+      PhysicalWindow.clear(DeviceMachine.table)
       guest.set32(0, 0x1800_0000)
-      #expect(guest.call(physdevOp, UInt64(PHYSDEVOP_restore_msi_ext), guest.address(0)) == 0)
+      #expect(guest.call(__HYPERVISOR_physdev_op, UInt64(PHYSDEVOP_restore_msi_ext), guest.address(0)) == 0)
       #expect(world.tableWord(1, 0) == 0xfee0_5000 && world.tableWord(1, 2) == data && world.tableWord(1, 3) == 0)
       guest.set32(0, 0x1800)
-      #expect(guest.call(physdevOp, UInt64(PHYSDEVOP_manage_pci_remove), guest.address(0)) == 0)
+      #expect(guest.call(__HYPERVISOR_physdev_op, UInt64(PHYSDEVOP_manage_pci_remove), guest.address(0)) == 0)
       #expect(world.tableWord(1, 3) == 1)
       InterruptRouting.deviceInterrupt(UInt8(data))
       #expect(!LineTests.isPending(guest, port))
@@ -143,21 +144,21 @@ import XenABI
   }
 
   @Test func `a device's list of capabilities may be a loop`() {
-    PhysicalWorld.run { world in
+    DeviceMachine.run { world in
       let function = world.addFunction()
-      PhysicalWindow.store32(PhysicalWorld.configuration, word: 0x50 >> 2, 0x0184_5009)
+      PhysicalWindow.store32(DeviceMachine.configuration, word: 0x50 >> 2, 0x0184_5009)
       #expect(function.capability(PCIFunction.extendedCapability) == nil)
       #expect(function.capability(0x09) == 0x50)
     }
   }
 
   @Test func `a number can be reserved before its message is mapped`() {
-    PhysicalWorld.run { world in
+    DeviceMachine.run { world in
       world.wire()
       _ = world.addFunction()
       let guest = world.guest(0, isPrivileged: true)
       guest.set32(0, UInt32(MAP_PIRQ_TYPE_MSI))
-      #expect(guest.call(physdevOp, UInt64(PHYSDEVOP_get_free_pirq), guest.address(0)) == 0)
+      #expect(guest.call(__HYPERVISOR_physdev_op, UInt64(PHYSDEVOP_get_free_pirq), guest.address(0)) == 0)
       let pirq = Int32(guest.get32(4))
       #expect(Self.map(guest, type: MAP_PIRQ_TYPE_MSI_SEG, entry: 0, base: 1).1 != pirq)
       #expect(Self.map(guest, type: MAP_PIRQ_TYPE_MSI_SEG, entry: 1, base: 1, pirq: pirq) == (0, pirq))

@@ -3,6 +3,7 @@
 import CXenABI
 import Frames
 import Machine
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -10,15 +11,16 @@ import XenABI
 @testable import Hypercalls
 
 @Suite struct PlatformTests {
-  static func call(_ guest: PhysicalGuest, _ command: Int32, version: UInt32 = UInt32(XENPF_INTERFACE_VERSION)) -> Int64
+  static func call(_ guest: SimulatedGuest, _ command: Int32, version: UInt32 = UInt32(XENPF_INTERFACE_VERSION))
+    -> Int64
   {
     guest.set32(0, UInt32(command))
     guest.set32(4, version)
-    return guest.call(platformOp, guest.address(0))
+    return guest.call(__HYPERVISOR_platform_op, guest.address(0))
   }
 
   @Test func `the caller must be privileged and speak the right version`() {
-    PhysicalWorld.run { world in
+    DeviceMachine.run { world in
       let (control, guest) = (world.guest(0, isPrivileged: true), world.guest(3))
       #expect(Self.call(guest, XENPF_get_cpuinfo) == XenError.notPermitted.code)
       #expect(Self.call(control, XENPF_get_cpuinfo, version: 0x1234) == XenError.accessDenied.code)
@@ -29,12 +31,12 @@ import XenABI
       for command in [XENPF_microcode_update, XENPF_cpu_hotadd, XENPF_mem_hotadd, XENPF_add_memtype] {
         #expect(Self.call(control, command) == XenError.notSupported.code)
       }
-      #expect(control.call(platformOp, 0xffff_8000_0000_0000) == XenError.fault.code)
+      #expect(control.call(__HYPERVISOR_platform_op, 0xffff_8000_0000_0000) == XenError.fault.code)
     }
   }
 
   @Test func `the time of day reaches every domain`() {
-    PhysicalWorld.run { world in
+    DeviceMachine.run { world in
       let (control, guest) = (world.guest(0, isPrivileged: true), world.guest(3))
       // struct xenpf_settime64: seconds, nanoseconds, zero, system time
       control.set64(8, 1_700_000_000)
@@ -66,7 +68,7 @@ import XenABI
   }
 
   @Test func `processors are told apart from those that are not there`() {
-    PhysicalWorld.run { world in
+    DeviceMachine.run { world in
       let control = world.guest(0, isPrivileged: true)
       control.clear(8..<64)
       #expect(Self.call(control, XENPF_get_cpuinfo) == 0)
@@ -99,7 +101,7 @@ import XenABI
   }
 
   @Test func `firmware has little to say`() {
-    PhysicalWorld.run { world in
+    DeviceMachine.run { world in
       let control = world.guest(0, isPrivileged: true)
       func ask(_ type: Int32, _ index: UInt32 = 0) -> Int64 {
         control.set32(8, UInt32(type))
@@ -128,7 +130,7 @@ import XenABI
   }
 
   @Test func `system time is the one resource to be read`() {
-    PhysicalWorld.run { world in
+    DeviceMachine.run { world in
       let control = world.guest(0, isPrivileged: true)
       // struct xenpf_resource_op; two entries of 24 bytes: the time-stamp counter, and another register.
       control.set32(8, 2)

@@ -107,29 +107,29 @@ private func affinity(
       }
       tools.set(Toolstack.buffer, 1)
       for flags in [0, 8, 9, .max] as [UInt32] {
-        #expect(set(affinity(0, flags)) == code(.invalid))
-        #expect(get(affinity(0, flags)) == code(.invalid))
+        #expect(set(affinity(0, flags)) == XenError.invalid.code)
+        #expect(get(affinity(0, flags)) == XenError.invalid.code)
       }
       for vcpu in [2, 128, .max] as [UInt32] {
-        #expect(set(affinity(vcpu, hardFlag)) == code(.invalid))
-        #expect(get(affinity(vcpu, hardFlag)) == code(.invalid))
+        #expect(set(affinity(vcpu, hardFlag)) == XenError.invalid.code)
+        #expect(get(affinity(vcpu, hardFlag)) == XenError.invalid.code)
       }
       // No CPU that is there; no bits at all; one bit that is none.
       tools.set(Toolstack.buffer, 0xfff0)
-      #expect(set(affinity(0, hardFlag)) == code(.invalid))
+      #expect(set(affinity(0, hardFlag)) == XenError.invalid.code)
       tools.set(Toolstack.buffer, 1)
-      #expect(set(affinity(0, hardFlag, hard: bitmap(Toolstack.buffer, bits: 0))) == code(.invalid))
+      #expect(set(affinity(0, hardFlag, hard: bitmap(Toolstack.buffer, bits: 0))) == XenError.invalid.code)
       tools.set(Toolstack.buffer, 0b10)
-      #expect(set(affinity(0, hardFlag, hard: bitmap(Toolstack.buffer, bits: 1))) == code(.invalid))
+      #expect(set(affinity(0, hardFlag, hard: bitmap(Toolstack.buffer, bits: 1))) == XenError.invalid.code)
       for bits in [(1 << 20) + 1, .max] as [UInt32] {
-        #expect(set(affinity(0, hardFlag, hard: bitmap(Toolstack.buffer, bits: bits))) == code(.invalid))
-        #expect(get(affinity(0, softFlag, soft: bitmap(Toolstack.buffer, bits: bits))) == code(.invalid))
+        #expect(set(affinity(0, hardFlag, hard: bitmap(Toolstack.buffer, bits: bits))) == XenError.invalid.code)
+        #expect(get(affinity(0, softFlag, soft: bitmap(Toolstack.buffer, bits: bits))) == XenError.invalid.code)
       }
       let bad = [Toolstack.hole, 0xffff_8300_0000_0000, UInt64.max - 3, 1 << 63]
       for address in bad {
-        #expect(set(affinity(0, hardFlag, hard: bitmap(address))) == code(.fault))
-        #expect(get(affinity(0, hardFlag, hard: bitmap(address))) == code(.fault))
-        #expect(get(affinity(0, hardFlag, hard: bitmap(address, bits: 1))) == code(.fault))
+        #expect(set(affinity(0, hardFlag, hard: bitmap(address))) == XenError.fault.code)
+        #expect(get(affinity(0, hardFlag, hard: bitmap(address))) == XenError.fault.code)
+        #expect(get(affinity(0, hardFlag, hard: bitmap(address, bits: 1))) == XenError.fault.code)
       }
       #expect(tools.vcpu(0)[].affinity.hard == .all)
       // What is not asked for may be anything.
@@ -168,7 +168,7 @@ private func affinity(
       #expect(vcpu[].entity.cpu == 2)
       tools.set(Toolstack.buffer, 0b0010)
       var body = affinity(0, hardFlag)
-      #expect(tools.domctl(XEN_DOMCTL_setvcpuaffinity, domain: 0, &body) == code(.busy))
+      #expect(tools.domctl(XEN_DOMCTL_setvcpuaffinity, domain: 0, &body) == XenError.busy.code)
       #expect(vcpu[].entity.cpu == 2 && vcpu[].affinity.hard == .all)
       body = affinity(0, hardFlag | forceFlag)
       #expect(tools.domctl(XEN_DOMCTL_setvcpuaffinity, domain: 0, &body) == 0)
@@ -193,14 +193,14 @@ private func affinity(
       var body = bitmap(Toolstack.buffer, bits: 8)
       #expect(tools.domctl(XEN_DOMCTL_setnodeaffinity, &body) == 0)
       tools.set(Toolstack.buffer, 0b10)
-      #expect(tools.domctl(XEN_DOMCTL_setnodeaffinity, &body) == code(.invalid))
+      #expect(tools.domctl(XEN_DOMCTL_setnodeaffinity, &body) == XenError.invalid.code)
       #expect(tools.domctl(XEN_DOMCTL_getnodeaffinity, &body) == 0)
       #expect(tools.word(Toolstack.buffer) == 1)
       body = bitmap(Toolstack.buffer, bits: .max)
-      #expect(tools.domctl(XEN_DOMCTL_getnodeaffinity, &body) == code(.invalid))
+      #expect(tools.domctl(XEN_DOMCTL_getnodeaffinity, &body) == XenError.invalid.code)
       body = bitmap(Toolstack.hole)
-      #expect(tools.domctl(XEN_DOMCTL_getnodeaffinity, &body) == code(.fault))
-      #expect(tools.domctl(XEN_DOMCTL_setnodeaffinity, &body) == code(.fault))
+      #expect(tools.domctl(XEN_DOMCTL_getnodeaffinity, &body) == XenError.fault.code)
+      #expect(tools.domctl(XEN_DOMCTL_setnodeaffinity, &body) == XenError.fault.code)
     }
   }
 }

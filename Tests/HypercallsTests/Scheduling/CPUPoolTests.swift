@@ -42,13 +42,13 @@ extension Toolstack {
       #expect(info.result == 0 && info.answer.cpupool_id == 0 && info.answer.n_dom == 2)
       #expect(info.answer.sched_id == UInt32(XEN_SCHEDULER_CREDIT2))
       #expect(tools.word(Toolstack.buffer) == 0xf)
-      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_INFO, 1).result == code(.noEntry))
+      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_INFO, 1).result == XenError.noEntry.code)
       #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_FREEINFO).result == 0)
       #expect(tools.word(Toolstack.buffer) == 0)
       // What xl create does with every domain.
       #expect(tools.move(1, to: 0) == 0)
       #expect(tools.move(0, to: 0) == 0)
-      #expect(tools.pool(99).result == code(.notSupported))
+      #expect(tools.pool(99).result == XenError.notSupported.code)
     }
   }
 
@@ -61,17 +61,18 @@ extension Toolstack {
       var next: UInt32 = 0
       while true {
         let info = tools.pool(XEN_SYSCTL_CPUPOOL_OP_INFO, next)
-        if info.result == code(.noEntry) { break }
+        if info.result == XenError.noEntry.code { break }
         found.append(info.answer.cpupool_id)
         next = info.answer.cpupool_id + 1
       }
       #expect(found == [0, 1, 3, 7])
-      #expect(tools.create(3) == code(.exists))
-      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_CREATE, 9, scheduler: XEN_SCHEDULER_RTDS).result == code(.noEntry))
+      #expect(tools.create(3) == XenError.exists.code)
+      #expect(
+        tools.pool(XEN_SYSCTL_CPUPOOL_OP_CREATE, 9, scheduler: XEN_SCHEDULER_RTDS).result == XenError.noEntry.code)
       for _ in 4..<CPUPools.limit { #expect(tools.create() == 0) }
-      #expect(tools.create() == code(.noSpace))
+      #expect(tools.create() == XenError.noSpace.code)
       #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 3).result == 0)
-      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 3).result == code(.noEntry))
+      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 3).result == XenError.noEntry.code)
       #expect(tools.create(3) == 0)
     }
   }
@@ -83,13 +84,13 @@ extension Toolstack {
       for index in 0..<3 { Scheduler.settle(tools.vcpu(index)) }
       #expect(tools.create(5) == 0)
       for cpu in [2, 3] as [UInt32] {
-        #expect(tools.add(cpu, to: 5) == code(.noDevice))
+        #expect(tools.add(cpu, to: 5) == XenError.noDevice.code)
         #expect(tools.remove(cpu, from: 0) == 0)
-        #expect(tools.remove(cpu, from: 0) == code(.noDevice))
+        #expect(tools.remove(cpu, from: 0) == XenError.noDevice.code)
       }
       for index in 0..<3 { #expect(tools.vcpu(index)[].entity.cpu < 2) }
       #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_FREEINFO).result == 0 && tools.word(Toolstack.buffer) == 0b1100)
-      #expect(tools.move(1, to: 5) == code(.invalid))
+      #expect(tools.move(1, to: 5) == XenError.invalid.code)
       for cpu in [any, 3] { #expect(tools.add(cpu, to: 5) == 0) }
       #expect(tools.move(1, to: 5) == 0)
       #expect(tools.guest[].shares.pool == 5)
@@ -102,14 +103,14 @@ extension Toolstack {
         try Scheduler.setAffinity(tools.vcpu(0), hard: CPUMask(cpu: 0), soft: nil, force: false)
       }
       // The pool cannot go, nor its last CPU.
-      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 5).result == code(.busy))
+      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 5).result == XenError.busy.code)
       #expect(tools.remove(any, from: 5) == 0)
       for index in 0..<3 { #expect(tools.vcpu(index)[].entity.cpu == 2) }
-      #expect(tools.remove(2, from: 5) == code(.busy))
+      #expect(tools.remove(2, from: 5) == XenError.busy.code)
       // Back, and the pin to CPU 1 holds again.
       #expect(tools.move(1, to: 0) == 0)
       #expect(tools.vcpu(2)[].entity.cpu == 1)
-      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 5).result == code(.busy))
+      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 5).result == XenError.busy.code)
       #expect(tools.remove(2, from: 5) == 0)
       #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 5).result == 0)
       for cpu in [2, 3] as [UInt32] { #expect(tools.add(cpu, to: 0) == 0) }
@@ -119,23 +120,23 @@ extension Toolstack {
 
   @Test func refusals() throws {
     try Toolstack.run { tools in
-      #expect(tools.add(0, to: 4) == code(.noEntry))
-      #expect(tools.remove(0, from: 4) == code(.noEntry))
-      #expect(tools.move(1, to: 4) == code(.noEntry))
-      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY).result == code(.busy))
+      #expect(tools.add(0, to: 4) == XenError.noEntry.code)
+      #expect(tools.remove(0, from: 4) == XenError.noEntry.code)
+      #expect(tools.move(1, to: 4) == XenError.noEntry.code)
+      #expect(tools.pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY).result == XenError.busy.code)
       for cpu in [4, 255, 256, 0x7fff_ffff] as [UInt32] {
-        #expect(tools.add(cpu, to: 0) == code(.invalid))
-        #expect(tools.remove(cpu, from: 0) == code(.invalid))
+        #expect(tools.add(cpu, to: 0) == XenError.invalid.code)
+        #expect(tools.remove(cpu, from: 0) == XenError.invalid.code)
       }
-      #expect(tools.add(any, to: 0) == code(.noDevice))
-      #expect(tools.add(0, to: 0) == code(.noDevice))
+      #expect(tools.add(any, to: 0) == XenError.noDevice.code)
+      #expect(tools.add(0, to: 0) == XenError.noDevice.code)
       for domain in [2, 0x7ff0, 0xffff, 0x1_0001, .max] as [UInt32] {
-        #expect(tools.move(domain, to: 0) == code(.invalid))
+        #expect(tools.move(domain, to: 0) == XenError.invalid.code)
       }
       #expect(tools.create(1) == 0)
-      #expect(tools.move(0, to: 1) == code(.invalid))
+      #expect(tools.move(0, to: 1) == XenError.invalid.code)
       try Scheduler.override(tools.caller, with: 1)
-      #expect(tools.remove(1, from: 0) == code(.addressInUse))
+      #expect(tools.remove(1, from: 0) == XenError.addressInUse.code)
       try Scheduler.override(tools.caller, with: nil)
       #expect(tools.remove(1, from: 0) == 0)
       #expect(throws: XenError.invalid) { try Scheduler.override(tools.caller, with: 1) }
@@ -143,9 +144,9 @@ extension Toolstack {
         var body = martlet_cpupool_op()
         body.op = UInt32(operation)
         body.cpumap = bitmap(Toolstack.hole)
-        #expect(tools.sysctl(XEN_SYSCTL_cpupool_op, &body) == code(.fault))
+        #expect(tools.sysctl(XEN_SYSCTL_cpupool_op, &body) == XenError.fault.code)
         body.cpumap = bitmap(Toolstack.buffer, bits: .max)
-        #expect(tools.sysctl(XEN_SYSCTL_cpupool_op, &body) == code(.invalid))
+        #expect(tools.sysctl(XEN_SYSCTL_cpupool_op, &body) == XenError.invalid.code)
       }
     }
   }
@@ -158,10 +159,10 @@ extension Toolstack {
         state.change(0) { $0.cpus.remove(3) }
         state.pending = PendingCPUChange(cpu: 3, pool: 0, isRemoval: true, next: 1)
       }
-      #expect(tools.remove(2, from: 0) == code(.addressNotAvailable))
-      #expect(tools.add(3, to: 0) == code(.addressNotAvailable))
+      #expect(tools.remove(2, from: 0) == XenError.addressNotAvailable.code)
+      #expect(tools.add(3, to: 0) == XenError.addressNotAvailable.code)
       #expect(tools.create(1) == 0)
-      #expect(tools.move(1, to: 1) == code(.invalid))
+      #expect(tools.move(1, to: 1) == XenError.invalid.code)
       #expect(tools.vcpu(0)[].entity.hardAffinity.contains(3))
       #expect(tools.remove(3, from: 0) == 0)
       #expect(!tools.vcpu(0)[].entity.hardAffinity.contains(3))

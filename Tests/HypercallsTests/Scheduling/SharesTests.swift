@@ -69,14 +69,14 @@ private func shares(_ command: Int32, weight: UInt16 = 0, cap: UInt16 = 0, sched
       for scheduler in [XEN_SCHEDULER_CREDIT, XEN_SCHEDULER_RTDS, XEN_SCHEDULER_NULL, 0, -1] {
         var body = shares(XEN_DOMCTL_SCHEDOP_getinfo, scheduler: 6)
         body.sched_id = UInt32(bitPattern: scheduler)
-        #expect(tools.domctl(XEN_DOMCTL_scheduler_op, &body) == code(.invalid))
+        #expect(tools.domctl(XEN_DOMCTL_scheduler_op, &body) == XenError.invalid.code)
       }
       for command in [XEN_DOMCTL_SCHEDOP_putvcpuinfo, XEN_DOMCTL_SCHEDOP_getvcpuinfo, 4, -1] {
         var body = shares(command)
-        #expect(tools.domctl(XEN_DOMCTL_scheduler_op, &body) == code(.invalid))
+        #expect(tools.domctl(XEN_DOMCTL_scheduler_op, &body) == XenError.invalid.code)
       }
       var body = shares(XEN_DOMCTL_SCHEDOP_getinfo)
-      #expect(tools.domctl(XEN_DOMCTL_scheduler_op, domain: 5, &body) == code(.noSuchDomain))
+      #expect(tools.domctl(XEN_DOMCTL_scheduler_op, domain: 5, &body) == XenError.noSuchDomain.code)
     }
   }
 
@@ -102,12 +102,12 @@ private func shares(_ command: Int32, weight: UInt16 = 0, cap: UInt16 = 0, sched
         }
       }
       for value in [1, 99, 500_001, .max] as [UInt32] {
-        #expect(limit(XEN_SYSCTL_SCHEDOP_putinfo, value).0 == code(.invalid))
+        #expect(limit(XEN_SYSCTL_SCHEDOP_putinfo, value).0 == XenError.invalid.code)
       }
       #expect(limit(XEN_SYSCTL_SCHEDOP_getinfo).1 == 500_000)
-      #expect(limit(2).0 == code(.invalid))
-      #expect(limit(XEN_SYSCTL_SCHEDOP_getinfo, scheduler: XEN_SCHEDULER_CREDIT).0 == code(.invalid))
-      #expect(limit(XEN_SYSCTL_SCHEDOP_getinfo, pool: 1).0 == code(.noSuchDomain))
+      #expect(limit(2).0 == XenError.invalid.code)
+      #expect(limit(XEN_SYSCTL_SCHEDOP_getinfo, scheduler: XEN_SCHEDULER_CREDIT).0 == XenError.invalid.code)
+      #expect(limit(XEN_SYSCTL_SCHEDOP_getinfo, pool: 1).0 == XenError.noSuchDomain.code)
     }
   }
 
@@ -127,7 +127,7 @@ private func shares(_ command: Int32, weight: UInt16 = 0, cap: UInt16 = 0, sched
       #expect(tools.word(Toolstack.buffer + 32) == 0x55)
       #expect(ask(0) == (0, 0))
       #expect(ask(2) == (0, 2))
-      #expect(ask(1, at: Toolstack.hole).0 == code(.fault))
+      #expect(ask(1, at: Toolstack.hole).0 == XenError.fault.code)
       // CPU 2 gets something to do: its idle time stands still.
       var store = VCPUStore()
       _ = try? Scheduler.setAffinity(tools.vcpu(0), hard: CPUMask(cpu: 2), soft: nil, force: false)

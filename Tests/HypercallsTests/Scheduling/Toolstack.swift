@@ -4,14 +4,11 @@
 import CXenABI
 import Machine
 import Scheduling
-import Support
+import SimulatedMachine
 import XenABI
 
 @testable import Domains
 @testable import Hypercalls
-
-/// What a call without an error gives, and the errors as its caller sees them.
-func code(_ error: XenError) -> Int64 { -Int64(error.rawValue) }
 
 final class Toolstack {
   static let cpus = 4
@@ -21,16 +18,16 @@ final class Toolstack {
   static let second: UInt64 = 0x20_0800
   static let hole: UInt64 = 0x90_0000
 
-  let world: World
+  let world: SimulatedMachine
   let control: Ref<Domain>
   let guest: Ref<Domain>
 
   /// A machine with Domain 0 (one vCPU) and domain 1 (`vcpus`), none of them running yet.
   static func run(vcpus: Int = 2, _ body: (Toolstack) throws -> Void) rethrows {
-    try World.run { world in try body(Toolstack(world, vcpus)) }
+    try SimulatedMachine.run { world in try body(Toolstack(world, vcpus)) }
   }
 
-  private init(_ world: World, _ vcpus: Int) {
+  private init(_ world: SimulatedMachine, _ vcpus: Int) {
     self.world = world
     world.onCPUs([{}, {}, {}])
     control = world.makeDomain(0, isPrivileged: true, mayUseHardware: true)
@@ -54,7 +51,7 @@ final class Toolstack {
     try! GuestMemory.write(at, UInt32(bitPattern: command))
     try! GuestMemory.write(at + 4, UInt32(XEN_DOMCTL_INTERFACE_VERSION))
     try! GuestMemory.write(at + UInt64(OFFSET_domctl_domain), domain)
-    return call(at + UInt64(OFFSET_domctl_body), &body, Hypercalls.domctl)
+    return call(at + UInt64(OFFSET_domctl_body), &body, __HYPERVISOR_domctl)
   }
 
   /// Makes a sysctl.
@@ -62,14 +59,14 @@ final class Toolstack {
     let at = LinearAddress(Toolstack.request)
     try! GuestMemory.write(at, UInt32(bitPattern: command))
     try! GuestMemory.write(at + 4, UInt32(XEN_SYSCTL_INTERFACE_VERSION))
-    return call(at + UInt64(OFFSET_sysctl_body), &body, Hypercalls.sysctl)
+    return call(at + UInt64(OFFSET_sysctl_body), &body, __HYPERVISOR_sysctl)
   }
 
   private func call<Body: BitwiseCopyable>(
-    _ at: LinearAddress, _ body: inout Body, _ handler: (inout Hypercall) throws(XenError) -> HypercallOutcome
+    _ at: LinearAddress, _ body: inout Body, _ number: Int32
   ) -> Int64 {
     try! GuestMemory.write(at, body)
-    let result = world.call(caller, [Toolstack.request], handler)
+    let result = world.call(caller, number, [Toolstack.request])
     body = try! GuestMemory.read(at, as: Body.self, initial: body)
     return result
   }
