@@ -10,6 +10,8 @@ public struct XLFlow: Sendable {
   /// The script in Integration/domain0-fast/scenarios.
   public let script: String
   public var cpus = 2
+  /// QEMU's name of the processor; nil for the usual one.
+  public var cpuModel: String?
   /// MiB of the machine.
   public var memory = 2048
   /// What Domain 0 gets of it; nil for all, of which xl then takes what guests need (autoballoon).
@@ -34,7 +36,9 @@ public struct XLFlow: Sendable {
   }
 
   /// Every flow; the longest first, so that they do not trail behind the others.
-  public static let all = [
+  public static let all = ofCommands + ofProcessors
+
+  private static let ofCommands = [
     XLFlow("xl-cycles") {
       $0.cpus = 1
       $0.timeout = 420
@@ -81,4 +85,15 @@ public struct XLFlow: Sendable {
       $0.timeout = 1800
     },
   ]
+
+  /// Guests on every kind of processor.
+  private static let ofProcessors = EmulatedProcessor.all.filter { $0.use == .guests }.map { processor in
+    XLFlow("cpu-" + processor.names[0], script: "xl-processor") {
+      $0.cpus = 1
+      $0.memory = 1024
+      $0.cpuModel = processor.names[0]
+      $0.isLong = !processor.isAlwaysTested
+      $0.timeout = 300
+    }
+  }
 }

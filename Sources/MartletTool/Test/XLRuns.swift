@@ -47,6 +47,7 @@ struct XLMachine {
   func line(_ flow: XLFlow) throws -> QEMULine {
     var line = QEMULine()
     line.cpus = flow.cpus
+    line.cpuModel = flow.cpuModel ?? line.cpuModel
     line.memory = flow.memory
     line.hypervisor = hypervisor
     let memory = flow.domain0Memory.map { "dom0_mem=\($0)M,max:\($0)M" } ?? ""
