@@ -11,6 +11,8 @@ public struct EmulatedProcessor: Sendable {
     case guests
     /// A 32-bit processor: no x86-64 kernel starts, with a hypervisor or without.
     case hasNoLongMode
+    /// QEMU 7.2's emulation itself never comes back from the write that switches XSAVE on (CR4.OSXSAVE), native Linux's as well.
+    case emulationHangs
     /// QEMU passes this machine's own processor on, which only KVM can.
     case needsKVM
   }
@@ -72,8 +74,8 @@ public struct EmulatedProcessor: Sendable {
     EmulatedProcessor(["Opteron_G1", "Opteron_G1-v1"]),
     EmulatedProcessor(["Opteron_G2", "Opteron_G2-v1"]),
     EmulatedProcessor(["Opteron_G3", "Opteron_G3-v1"]),
-    EmulatedProcessor(["Opteron_G4", "Opteron_G4-v1"]),
-    EmulatedProcessor(["Opteron_G5", "Opteron_G5-v1"]),
+    EmulatedProcessor(["Opteron_G4", "Opteron_G4-v1"], .emulationHangs),
+    EmulatedProcessor(["Opteron_G5", "Opteron_G5-v1"], .emulationHangs),
     EmulatedProcessor(["Penryn", "Penryn-v1"]),
     EmulatedProcessor(["SandyBridge", "SandyBridge-v1"]),
     EmulatedProcessor(["SandyBridge-IBRS", "SandyBridge-v2"]),

@@ -36,6 +36,8 @@ import Testing
     for row in EmulatedProcessor.all {
       let wanted: EmulatedProcessor.Use =
         row.names == missing ? .needsKVM : withLongMode.contains(row.names[0]) ? .guests : .hasNoLongMode
+      // What emulation cannot run is found out by trying.
+      if wanted == .guests && row.use == .emulationHangs { continue }
       #expect(row.use == wanted, "\(row.names)")
     }
   }
