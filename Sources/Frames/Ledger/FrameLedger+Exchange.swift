@@ -52,10 +52,7 @@ extension FrameLedger {
   }
 
   private func withholdOne(_ frame: MachineFrame, _ owner: DomainID) -> Bool {
-    let seen = words.load(countIndex(frame))
-    guard seen & FrameLedger.countMask == 1, seen & FrameLedger.allocated != 0, self.owner(frame) == owner,
-      words.compareExchange(countIndex(frame), expected: seen, desired: seen &- 1) == seen
-    else { return false }
+    guard self.owner(frame) == owner, takeLastReference(frame) != nil else { return false }
     // The one reference was the allocation; a use would have had its own (I5). The owner cannot change without one.
     if self.owner(frame) == owner && type(frame).count == 0 && !type(frame).isPartial { return true }
     restore(frame)

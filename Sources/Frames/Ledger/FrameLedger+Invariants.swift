@@ -91,7 +91,9 @@ extension FrameLedger {
   private func checkAlone(_ frame: MachineFrame, _ nothingDies: Bool) -> StaticString? {
     let word = type(frame)
     let flags = TypeWord.validated | TypeWord.partial | TypeWord.pinned | TypeWord.dying | TypeWord.active
-    if word.raw &>> 60 > 6 || word.raw & ~(0xf &<< 60 | flags | TypeWord.countMask) != 0 { return "I1: no such type" }
+    // Only a frame in use can have been taken a second time; nobody is at work, so that all is settled.
+    let known = 0xf &<< 60 | flags | TypeWord.countMask | (word.count > 0 ? TypeWord.retaken : 0)
+    if word.raw &>> 60 > 6 || word.raw & ~known != 0 { return "I1: no such type" }
     if owner(frame) == .xen && isShared(frame) {
       // One that can be read by those who act for DOMID_XEN: a use of no type keeps it from getting one.
       return word.type == .none && word.count == 1 && count(frame) > 0

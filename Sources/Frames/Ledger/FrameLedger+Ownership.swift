@@ -179,10 +179,7 @@ extension FrameLedger {
     guard covers(frame), owner(frame) == old, type(frame).count == 0, !type(frame).isPartial else { return false }
     guard accounts.charge(new, 1) else { return false }
     // From one reference to none: nobody can take one now.
-    let seen = words.load(countIndex(frame))
-    guard seen & FrameLedger.countMask == 1, seen & FrameLedger.allocated != 0,
-      words.compareExchange(countIndex(frame), expected: seen, desired: seen &- 1) == seen
-    else {
+    guard let seen = takeLastReference(frame) else {
       accounts.release(new, 1)
       return false
     }
@@ -195,6 +192,24 @@ extension FrameLedger {
     words.store(ownerIndex(frame), UInt64(new.raw))
     words.store(countIndex(frame), seen & ~FrameLedger.foreign)
     return true
+  }
+
+  /// Takes the reference that the frame's allocation is, if it is the only one: nobody can take another then. Gives the count
+  /// word as it was.
+  ///
+  /// A stranger who has owned the frame until just now may be about to find that it does not any more, and have counted itself
+  /// for that long (`take`). That is not the owner's fault, so a few turns are waited for.
+  func takeLastReference(_ frame: MachineFrame) -> UInt64? {
+    for _ in 0..<64 {
+      let seen = words.load(countIndex(frame))
+      guard seen & FrameLedger.allocated != 0, seen & FrameLedger.countMask != 0 else { return nil }
+      if seen & FrameLedger.countMask > 1 {
+        Waiting.step()
+      } else if words.compareExchange(countIndex(frame), expected: seen, desired: seen &- 1) == seen {
+        return seen
+      }
+    }
+    return nil
   }
 
   /// Moves the stamp of the last frame freed forward: CPUs free frames at the same time, and the latest counts.

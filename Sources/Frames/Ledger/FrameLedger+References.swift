@@ -7,7 +7,8 @@ extension FrameLedger {
   /// Takes a general reference to a frame that `owner` owns. Gives false if it is not theirs, or has too many.
   @inline(__always)
   public func take(_ frame: MachineFrame, owner: DomainID) -> Bool {
-    guard covers(frame) else { return false }
+    // Strangers are sent away before they are counted: theirs must not be the reference by which an owner's call fails.
+    guard covers(frame), owner.raw == UInt16(truncatingIfNeeded: words.load(ownerIndex(frame))) else { return false }
     let index = countIndex(frame)
     var seen = words.load(index)
     while true {
@@ -69,20 +70,28 @@ extension FrameLedger {
       var desired: UInt64
       if word.type == type {
         guard word.count < FrameLedger.countLimit else { return false }
-        desired = seen &+ 1
+        desired = word.withOneMoreUse
       } else {
         // I1: another type only when the old one has no uses left, nothing half-done hangs on it and no pin holds it.
         guard word.count == 0, !word.isPartial else { return false }
         desired = TypeWord(type, count: 1, flags: TypeWord.validated).raw
+        if word.type != .none { desired |= TypeWord.unsettled }
       }
       let found = words.compareExchange(index, expected: seen, desired: desired)
       if found == seen {
-        if word.type != type { settleFlush(frame, from: word.type) }
+        // F1: whoever finds the type new sees to the flush, or a second taker would go on before the first has waited for it.
+        if desired & TypeWord.unsettled != 0 { settleType(frame) }
         return true
       }
       seen = found
-      desired = 0
     }
+  }
+
+  /// F1 for a type that others can see already. Several may be at this; each has a use, so the stamp of the old type still stands.
+  @inline(never)
+  private func settleType(_ frame: MachineFrame) {
+    settleFlush(frame)
+    words.fetchAnd(typeIndex(frame), ~TypeWord.unsettled)
   }
 
   /// Removes a use whose loss needs no teardown (writable and descriptor frames, or page tables with other uses left). Gives
@@ -93,16 +102,22 @@ extension FrameLedger {
     while true {
       let seen = words.load(index)
       precondition(seen & TypeWord.countMask != 0, "type count below zero")
-      // The stamp comes before the count reaches zero: whoever then changes the type finds it (F1).
-      if seen & TypeWord.countMask == 1 { words.store(linkIndex(frame), TLB.clock) }
+      if seen & TypeWord.countMask == 1 {
+        if seen & TypeWord.retaken != 0 {
+          _ = words.compareExchange(index, expected: seen, desired: seen & ~TypeWord.retaken)
+          continue
+        }
+        // The stamp comes before the count reaches zero: whoever then changes the type finds it. And it is not older than any
+        // use: one that came and went since the word was read has left `retaken` behind. (F1)
+        words.store(linkIndex(frame), TLB.clock)
+      }
       if words.compareExchange(index, expected: seen, desired: seen &- 1) == seen { return TypeWord(seen &- 1) }
     }
   }
 
   /// F1: before a frame is used with a new type, has every CPU flush that may hold translations from the old one: those that
   /// have run the owner, or anybody if others have mapped it, and not flushed since.
-  func settleFlush(_ frame: MachineFrame, from old: FrameType) {
-    guard old != .none else { return }
+  func settleFlush(_ frame: MachineFrame) {
     flushStale(mayTranslate(frame, owner: owner(frame)), since: words.load(linkIndex(frame)))
   }
 

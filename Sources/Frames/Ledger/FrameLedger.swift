@@ -7,7 +7,9 @@
 //                Bit 60: the allocation has ended, references are left. Bit 59: others than the owner have mapped it. Bits 31
 //                to 0: how many references exist of any kind; the allocation itself is one.
 //   type word    bits 63 to 60: the type. Bit 59: validated. Bit 58: partial (validation or teardown stopped half-way).
-//                Bit 57: pinned. Bits 31 to 0: how many uses of the frame as this type exist.
+//                Bit 57: pinned. Bit 56: dying (being taken apart). Bit 55: active (being validated just now). Bit 54: unsettled
+//                (given anew; CPUs may have translations from the old type). Bit 53: retaken (since it had one use, it has had
+//                more). Bits 31 to 0: how many uses of the frame as this type exist.
 //   owner word   bits 15 to 0: the owning domain. Bits 31 to 16: progress through a page table, in entries, while partial.
 //                Bits 63 to 32: for L2 to L4, how many linear references join it with tables of its own level.
 //   link word    while the frame has no type uses: the flush clock when it lost the last one. While free: the next free frame.
@@ -71,6 +73,10 @@ public struct TypeWord: Equatable, BitwiseCopyable {
   public static let partial: UInt64 = 1 &<< 58
   /// A pin holds a use.
   public static let pinned: UInt64 = 1 &<< 57
+  /// A new type has been given, and CPUs may still have translations from the old one: nobody uses it before they have flushed.
+  public static let unsettled: UInt64 = 1 &<< 54
+  /// The frame has had a second use since it last had one: who drops the last one must take the time anew (F1).
+  static let retaken: UInt64 = 1 &<< 53
   static let countMask: UInt64 = 0xffff_ffff
 
   /// The type; an unused number cannot stand there.
@@ -85,8 +91,14 @@ public struct TypeWord: Equatable, BitwiseCopyable {
   @inlinable public var isValidated: Bool { raw & TypeWord.validated != 0 }
   /// Whether it is partial.
   @inlinable public var isPartial: Bool { raw & TypeWord.partial != 0 }
+  /// Whether CPUs may still have translations from an older type (F1).
+  @inlinable public var isUnsettled: Bool { raw & TypeWord.unsettled != 0 }
   /// Whether it is pinned.
   @inlinable public var isPinned: Bool { raw & TypeWord.pinned != 0 }
+
+  /// The word with one more use, which must not be the first of a new type.
+  @inline(__always)
+  var withOneMoreUse: UInt64 { count == 0 ? raw &+ 1 : (raw &+ 1) | TypeWord.retaken }
 
   /// A word of a type with a count and flags.
   @inlinable public init(_ type: FrameType, count: UInt64, flags: UInt64 = 0) {

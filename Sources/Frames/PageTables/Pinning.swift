@@ -61,19 +61,16 @@ extension FrameLedger {
       let seen = words.load(index)
       let word = TypeWord(seen)
       if word.type == .descriptors && word.count > 0 && word.isValidated {
-        if word.count < FrameLedger.countLimit, words.compareExchange(index, expected: seen, desired: seen &+ 1) == seen
-        {
-          return
-        }
-        if word.count < FrameLedger.countLimit { continue }
-        break
+        guard word.count < FrameLedger.countLimit else { break }
+        if words.compareExchange(index, expected: seen, desired: word.withOneMoreUse) == seen { return }
+        continue
       }
       guard word.count == 0, !word.isPartial, !isShared(frame) else { break }
       // Claimed first, so that it cannot be written while it is looked at; a page is short enough to do in one go.
       guard words.compareExchange(index, expected: seen, desired: TypeWord(.descriptors, count: 1).raw) == seen else {
         continue
       }
-      settleFlush(frame, from: word.type)
+      if word.type != .none { settleFlush(frame) }
       for slot in 0..<512 {
         let raw = PhysicalWindow.load(frame, word: slot)
         guard let good = Descriptor.admit(raw) else {

@@ -79,7 +79,8 @@ extension FrameLedger {
       if found == seen {
         setProgress(frame, 0)
         setLinear(frame, uses: 0, users: 0)
-        settleFlush(frame, from: word.type)
+        // Not before anybody can see the type: until it is complete only holders of the page-table lock go near it.
+        if word.type != .none { settleFlush(frame) }
         return
       }
       drop(frame)
