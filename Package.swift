@@ -86,11 +86,15 @@ if metal {
       path: "Tests/SimulatedMachine", swiftSettings: [.swiftLanguageMode(.v5)]),
     .executableTarget(
       name: "MartletFuzz", dependencies: hypervisor + ["SimulatedMachine"], swiftSettings: safe),
-    .testTarget(name: "FramesTests", dependencies: hypervisor + ["SimulatedMachine"]),
+    .target(name: "CExploration", dependencies: ["CMachine"], path: "Tests/CExploration"),
+    .target(
+      name: "Exploration", dependencies: ["CExploration", "XenABI", "Machine", "Frames"], path: "Tests/Exploration"),
+    .testTarget(name: "FramesTests", dependencies: hypervisor + ["SimulatedMachine", "Exploration"]),
   ]
   // The folders of these mirror Sources: Tests/DomainsTests/Events tests Sources/Domains/Events.
   let machineTests: [(name: String, path: String, more: [Target.Dependency])] = [
     ("MachineTests", "MachineTests", ["MartletFuzz"]),
+    ("ExplorationTests", "ExplorationTests", []),
     ("MartletFuzzTests", "MartletFuzzTests", ["MartletFuzz"]),
     ("ConsoleTests", "DomainsTests/Console", []),
     ("DestructionTests", "DomainsTests/Destruction", []),
@@ -106,7 +110,7 @@ if metal {
   for (name, path, more) in machineTests {
     targets.append(
       .testTarget(
-        name: name, dependencies: hypervisor + ["SimulatedMachine"] + more, path: "Tests/" + path,
+        name: name, dependencies: hypervisor + ["SimulatedMachine", "Exploration"] + more, path: "Tests/" + path,
         swiftSettings: [.swiftLanguageMode(.v5)]))
   }
   products += [

@@ -8,6 +8,7 @@
 
 _Thread_local struct martlet_simulation martlet_simulated;
 _Thread_local struct martlet_stack_info martlet_simulated_stack_info;
+const struct martlet_explorer *martlet_explorer;
 
 bool martlet_simulation_start(uint64_t frames) {
   if (martlet_window_frames) munmap((void *)martlet_window_base, martlet_window_frames << 12);
@@ -60,6 +61,7 @@ bool martlet_wrmsr_safe(uint32_t msr, uint64_t v) {
 
 // The host address behind a guest's linear address, or 0: present (and writable) at every level, no reserved bits.
 static uint64_t walk(uint64_t linear, bool write) {
+  if (martlet_explorer) return martlet_explorer->translate(linear, write);
   uint64_t table = martlet_simulated.cr3 >> 12 & 0xffffffffffull;
   for (int level = 4; level >= 1; level--) {
     if (table >= martlet_window_frames) return 0;

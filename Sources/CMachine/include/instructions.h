@@ -17,6 +17,9 @@ MARTLET_INLINE struct martlet_cpuid martlet_cpuid(uint32_t leaf, uint32_t sublea
   return r;
 }
 MARTLET_INLINE uint64_t martlet_rdtsc(void) {
+#ifdef __linux__
+  if (__builtin_expect(martlet_explorer != 0, 0)) return martlet_explorer->clock();
+#endif
   uint32_t lo, hi;
   __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
   return ((uint64_t)hi << 32) | lo;
@@ -26,7 +29,10 @@ MARTLET_INLINE uint64_t martlet_divide(uint64_t high, uint64_t low, uint64_t div
   __asm__("divq %2" : "+a"(low), "+d"(high) : "r"(divisor) : "cc");
   return low;
 }
-MARTLET_INLINE void martlet_pause(void) { __asm__ volatile("pause" ::: "memory"); }
+MARTLET_INLINE void martlet_pause(void) {
+  MARTLET_EXPLORE_EVENT(pause());
+  __asm__ volatile("pause" ::: "memory");
+}
 
 #ifdef __linux__
 #include "simulation.h"

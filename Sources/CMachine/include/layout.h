@@ -69,8 +69,8 @@ struct martlet_syscall_slot {
 
 /// One CPU as the Machine target knows it; other CPUs read and write it.
 struct martlet_cpu {
-  uint64_t flush_request;   // non-zero: please flush your TLB; the CPU itself clears it when it has
-  uint64_t flushed_at;      // the flush clock when it last flushed everything
+  uint64_t flush_request;   // non-zero: please flush your TLB; the CPU itself takes it back before it does
+  uint64_t flushed_at;      // the flush clock from before its last whole flush, put here after that
   uint64_t frame_of_area;   // the level-1 table of its area
   uint32_t apic_id;
   uint32_t online;

@@ -34,7 +34,9 @@ MARTLET_INLINE void martlet_wrmsr(uint32_t msr, uint64_t v) { martlet_wrmsr_safe
 
 #define MARTLET_CR(n) \
   MARTLET_INLINE uint64_t martlet_read_cr##n(void) { return martlet_simulated.cr##n; } \
-  MARTLET_INLINE void martlet_write_cr##n(uint64_t v) { if (n == 3) martlet_simulated.flushes++; martlet_simulated.cr##n = v; }
+  MARTLET_INLINE void martlet_write_cr##n(uint64_t v) { \
+    martlet_simulated.cr##n = v; \
+    if (n == 3) { martlet_simulated.flushes++; MARTLET_EXPLORE_EVENT(cr3_written()); } }
 MARTLET_CR(0)
 MARTLET_CR(2)
 MARTLET_CR(3)
@@ -49,13 +51,17 @@ MARTLET_DR(3)
 MARTLET_DR(6)
 MARTLET_DR(7)
 
-MARTLET_INLINE void martlet_invlpg(uint64_t a) { (void)a; martlet_simulated.invalidations++; }
+MARTLET_INLINE void martlet_invlpg(uint64_t a) {
+  (void)a;
+  martlet_simulated.invalidations++;
+  MARTLET_EXPLORE_EVENT(invalidated(a));
+}
 MARTLET_INLINE void martlet_wbinvd(void) {}
 MARTLET_INLINE void martlet_clts(void) { martlet_simulated.cr0 &= ~8ull; }
 MARTLET_INLINE void martlet_cli(void) {}
 MARTLET_INLINE void martlet_hlt(void) { martlet_simulated.halted++; }
-MARTLET_INLINE void martlet_sti_hlt_cli(void) { martlet_simulated.halted++; }
-MARTLET_INLINE void martlet_sti_nop_cli(void) {}
+MARTLET_INLINE void martlet_sti_hlt_cli(void) { martlet_simulated.halted++; MARTLET_EXPLORE_EVENT(interrupts(true)); }
+MARTLET_INLINE void martlet_sti_nop_cli(void) { MARTLET_EXPLORE_EVENT(interrupts(false)); }
 MARTLET_INLINE void martlet_lgdt(uint64_t base, uint16_t limit) { (void)base; (void)limit; }
 MARTLET_INLINE void martlet_lidt(uint64_t base, uint16_t limit) { (void)base; (void)limit; }
 MARTLET_INLINE void martlet_ltr(uint16_t s) { (void)s; }
@@ -90,6 +96,14 @@ uint64_t martlet_copy_from_guest(void *_Nonnull to, uint64_t from, uint64_t byte
 uint64_t martlet_copy_to_guest(uint64_t to, const void *_Nonnull from, uint64_t bytes);
 uint64_t martlet_clear_guest(uint64_t to, uint64_t bytes);
 uint64_t martlet_guest_cas64(uint64_t to, uint64_t *_Nonnull expected, uint64_t value);
+
+/// An interrupt for another simulated CPU. False if nobody else runs that CPU just now: whoever sends it answers for it.
+MARTLET_INLINE bool martlet_simulated_send(int cpu, uint8_t vector) {
+  martlet_simulated.interrupts_sent++;
+  if (__builtin_expect(martlet_explorer == 0, 1)) return false;
+  martlet_explorer->send(cpu, vector);
+  return true;
+}
 
 /// Makes `frames` frames of simulated physical memory the window (zeroed); gives false where the host refuses.
 bool martlet_simulation_start(uint64_t frames);

@@ -35,10 +35,7 @@ extension Ref where T == VCPU {
     let domain = self[].domain
     let previous = cpu[].tableOwner
     showDescriptors(cpu)
-    if let table = self[].kernelTable {
-      TLB.noteFlush()
-      Registers.setPageTable(table)
-    }
+    if let table = self[].kernelTable { TLB.setPageTable(table) }
     if let previous, previous != domain[].id { ledger[].accounts.stopTranslating(previous, cpu: cpu[].number) }
     cpu[].tableOwner = domain[].id
     cpu[].vcpu = self
@@ -144,8 +141,7 @@ extension Ref where T == PhysicalCPU {
     hideLDT()
     for page in 0..<14 where self[].gdtPages &>> UInt16(page) & 1 != 0 { self[].area.setGDT(page: page, nil) }
     self[].gdtPages = 0
-    TLB.noteFlush()
-    Registers.setPageTable(Ref<Hypervisor>.shared[].tables.root)
+    TLB.setPageTable(Ref<Hypervisor>.shared[].tables.root)
     self[].tableOwner = nil
     ledger[].accounts.stopTranslating(owner, cpu: self[].number)
   }

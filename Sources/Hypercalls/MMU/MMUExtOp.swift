@@ -117,8 +117,7 @@ extension Hypercall {
       showMachineToPhysical(frame, true)
       // The new one first: the CPU must not be left on a table that is being taken apart.
       vcpu[].kernelTable = frame
-      TLB.noteFlush()
-      Registers.setPageTable(frame)
+      TLB.setPageTable(frame)
       if let old { ledger[].stopUsing(old, &work) }
     }
   }

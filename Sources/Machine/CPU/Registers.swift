@@ -47,7 +47,7 @@ public enum Registers {
     set { martlet_write_cr4(newValue) }
   }
 
-  /// Makes `frame` the top-level page table of this CPU. Flushes what is not global.
+  /// Makes `frame` the top-level page table of this CPU. The flush that comes with it is not noted (`TLB.setPageTable` does).
   @inlinable public static func setPageTable(_ frame: MachineFrame) { martlet_write_cr3(frame.physical) }
 
   /// CR0.TS, which makes the next FPU instruction fault.

@@ -83,7 +83,7 @@ public enum LocalAPIC {
   /// Sends a vector to another CPU.
   public static func send(_ vector: HypervisorVector, to cpu: Int) {
     #if os(Linux)
-      martlet_simulated.interrupts_sent &+= 1
+      Simulation.send(vector, to: cpu)
     #else
       command(CPUs.apicID(cpu), UInt32(vector.rawValue))
     #endif

@@ -159,6 +159,7 @@ public enum PhysicalWindow {
 
   /// Fills a whole frame with zeros.
   public static func clear(_ frame: MachineFrame) {
+    martlet_plain()
     // SAFETY: 1. A whole frame, checked by `address`.
     unsafe address(frame, 0).initializeMemory(as: UInt64.self, repeating: 0, count: 512)
   }
@@ -167,6 +168,7 @@ public enum PhysicalWindow {
   public static func copy(from: MachineFrame, at fromOffset: Int, to: MachineFrame, at toOffset: Int, count: Int) {
     guard count > 0 else { return }
     precondition(fromOffset &+ count <= 4096 && toOffset &+ count <= 4096)
+    martlet_plain()
     // SAFETY: 1. Both starts are checked by `address`, both ends just above.
     unsafe address(to, toOffset).copyMemory(from: address(from, fromOffset), byteCount: count)
   }
