@@ -18,6 +18,7 @@ func allAttacks() -> [Guest] {
     tableOrder(),
     mixedLevels(),
     topSlots(),
+    linearTop(),
     deviceFrames(),
     superpages(),
     memoryHog(),

@@ -52,3 +52,30 @@ func topSlots() -> Guest {
     }
   }
 }
+
+/// attack-linear-top: an L4 that has itself in one of its slots has the hypervisor's tables at the end of walks.
+func linearTop() -> Guest {
+  attack("attack-linear-top", "a self-mapped L4 does not show the hypervisor's page tables") {
+    () throws(Failure) in
+    let slot: UInt64 = 5
+    let live = StartInfo.pageTableBase
+    try expect(
+      "itself", MMU.update(EntryPlace(table: live, index: slot), Frames.machine(live) << 12 | PageEntry.present), 0)
+    let window = slot << 39
+    // Once around, the hypervisor's level-3 tables are where pages are; twice, and thrice, with their own entries below.
+    for top in UInt64(260)...271 {
+      let third = window | slot << 30 | slot << 21 | top << 12
+      if attemptLoad(third).fault == nil { breach("read a level-3 table of the hypervisor's", top) }
+      for index: UInt64 in [0, 1, 10, 128, 256, 511] {
+        if attemptLoad(window | slot << 30 | top << 21 | index << 12).fault == nil {
+          breach("read a level-2 table of the hypervisor's", top << 16 | index)
+        }
+        for below: UInt64 in [0, 1, 2, 511]
+        where attemptLoad(window | top << 30 | index << 21 | below << 12).fault == nil {
+          breach("read a level-1 table of the hypervisor's", top << 16 | index)
+        }
+      }
+    }
+    try expect("taken out", MMU.update(EntryPlace(table: live, index: slot), 0), 0)
+  }
+}

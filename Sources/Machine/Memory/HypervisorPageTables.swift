@@ -4,6 +4,11 @@
 //
 // Named rule W1: nothing in the region is both writable and executable. Text is executable and read-only, constants are
 // read-only, everything else is not executable.
+//
+// Named rule W2: no entry on any level has the U bit but on the way to what guests read, the machine-to-physical table. It is
+// not enough that the last entries lack it: a guest whose top-level table has itself in one of its slots (a linear table) has
+// these tables at the end of walks, and their entries as last ones. What it can read by that of the machine-to-physical table's
+// own tables is where that table is.
 import CMachine
 
 /// The hypervisor's own mappings.
@@ -21,13 +26,17 @@ public struct HypervisorPageTables: ~Copyable {
   /// The entry that every address space has in one of the region's slots (256 to 271).
   public func slotEntry(_ slot: Int) -> UInt64 { PhysicalWindow.load(root, word: slot) }
 
-  func nextTable(_ table: MachineFrame, _ index: Int, memory: inout BootMemory) -> MachineFrame? {
+  /// The table that an entry leads to, made if need be. `user` is PTE.user if guests are to get at something below, else zero.
+  func nextTable(_ table: MachineFrame, _ index: Int, user: UInt64, memory: inout BootMemory) -> MachineFrame? {
     let entry = PhysicalWindow.load(table, word: index)
-    if entry & PTE.present != 0 { return MachineFrame(physical: entry & PTE.frameMask) }
+    if entry & PTE.present != 0 {
+      if entry & user != user { PhysicalWindow.store(table, word: index, entry | user) }
+      return MachineFrame(physical: entry & PTE.frameMask)
+    }
     guard let frame = memory.allocate(frames: 1, limit: 1 &<< 20) else { return nil }
     PhysicalWindow.clear(frame)
-    // Rights are narrowed in the last entry; U is set here because guests read the machine-to-physical table.
-    PhysicalWindow.store(table, word: index, frame.physical | PTE.present | PTE.writable | PTE.user)
+    // What may be written is said by the last entry.
+    PhysicalWindow.store(table, word: index, frame.physical | PTE.present | PTE.writable | user)
     return frame
   }
 
@@ -36,10 +45,11 @@ public struct HypervisorPageTables: ~Copyable {
     linear: UInt64, to first: MachineFrame, frames: UInt64, bits: UInt64, memory: inout BootMemory
   ) -> Bool {
     var done: UInt64 = 0
+    let user = bits & PTE.user
     while done < frames {
       let address = LinearAddress(linear &+ done &<< 12)
       let frame = first + done
-      guard let l3 = nextTable(root, address.index(level: 4), memory: &memory) else { return false }
+      guard let l3 = nextTable(root, address.index(level: 4), user: user, memory: &memory) else { return false }
       if CPUFeatures.current.gigabytePages && address.raw & 0x3fff_ffff == 0 && frame.number & 0x3ffff == 0
         && frames &- done >= 0x40000 && bits & PTE.user == 0
       {
@@ -47,13 +57,13 @@ public struct HypervisorPageTables: ~Copyable {
         done &+= 0x40000
         continue
       }
-      guard let l2 = nextTable(l3, address.index(level: 3), memory: &memory) else { return false }
+      guard let l2 = nextTable(l3, address.index(level: 3), user: user, memory: &memory) else { return false }
       if address.raw & 0x1f_ffff == 0 && frame.number & 0x1ff == 0 && frames &- done >= 0x200 {
         PhysicalWindow.store(l2, word: address.index(level: 2), frame.physical | bits | PTE.large)
         done &+= 0x200
         continue
       }
-      guard let l1 = nextTable(l2, address.index(level: 2), memory: &memory) else { return false }
+      guard let l1 = nextTable(l2, address.index(level: 2), user: user, memory: &memory) else { return false }
       PhysicalWindow.store(l1, word: address.index(level: 1), frame.physical | bits)
       done &+= 1
     }
@@ -63,10 +73,10 @@ public struct HypervisorPageTables: ~Copyable {
   /// The level-1 table that serves `linear`, made if need be: for areas whose entries change later.
   public func lastTable(linear: UInt64, memory: inout BootMemory) -> MachineFrame? {
     let address = LinearAddress(linear)
-    guard let l3 = nextTable(root, address.index(level: 4), memory: &memory),
-      let l2 = nextTable(l3, address.index(level: 3), memory: &memory)
+    guard let l3 = nextTable(root, address.index(level: 4), user: 0, memory: &memory),
+      let l2 = nextTable(l3, address.index(level: 3), user: 0, memory: &memory)
     else { return nil }
-    return nextTable(l2, address.index(level: 2), memory: &memory)
+    return nextTable(l2, address.index(level: 2), user: 0, memory: &memory)
   }
 
   /// Maps the image by its parts, as rule W1 says. Physical addresses follow from the image's link addresses.
