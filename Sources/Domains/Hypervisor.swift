@@ -9,8 +9,15 @@ public struct Hypervisor: ~Copyable, Anchored {
   /// The hypervisor's own slot.
   public static var anchorSlot: AnchorSlot { .hypervisor }
 
-  /// System time.
-  public let clock: SystemClock
+  /// The machine's clock: what the first CPU goes by, and all others where the counter is stable. Changed under the lock of
+  /// `timekeeper`; for reading the time every CPU has its own.
+  public internal(set) var clock: SystemClock
+  /// Not zero where the counter is the same on all CPUs and keeps its rate (Time/Timekeeping.swift).
+  var isCounterStable = AtomicWord(1)
+  /// What the clock is compared with.
+  var timekeeper = Lock<Timekeeper>(.timekeeping, Timekeeper())
+  /// How a CPU's counter is compared when it comes up.
+  public var counterHandshake = CounterHandshake()
   /// The hypervisor's own region, which every address space has.
   public let tables: HypervisorPageTables
   /// The frames of the machine-to-physical table: its first, and how many entries it has.
@@ -70,7 +77,7 @@ public struct Hypervisor: ~Copyable, Anchored {
   }
 
   /// System time now, in nanoseconds since boot.
-  @inlinable public static var now: UInt64 { Ref<Hypervisor>.shared[].clock.now }
+  @inlinable public static var now: UInt64 { Ref<PhysicalCPU>.current[].clock.now }
 
   /// The domain with a number, if it exists.
   public static func domain(_ id: DomainID) -> Ref<Domain>? { Ref<Hypervisor>.shared[].domains.find(id) }

@@ -21,8 +21,17 @@ enum EarlyConsole {
     port.send(10)
   }
 
-  /// Waits by the old interval timer, which needs no setting up.
+  /// Waits by the old interval timer, which needs no setting up; not for ever if it stands still.
   static func wait(seconds: Int) {
-    for _ in 0..<seconds &* 50 { _ = ReferenceTimer.interval.pass() }
+    let timer = PlatformTimer.startInterval()
+    var left = seconds &* 1_193_182
+    var last = timer.read().count
+    var patience = seconds &* 2_000_000
+    while left > 0 && patience > 0 {
+      let now = timer.read().count
+      left &-= Int(timer.ticks(from: last, to: now))
+      last = now
+      patience &-= 1
+    }
   }
 }

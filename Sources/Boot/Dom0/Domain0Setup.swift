@@ -6,11 +6,15 @@ import Images
 import Machine
 import XenABI
 
-enum Domain0Setup {
+/// Domain 0, built, before it runs.
+struct Domain0Setup {
+  private let vcpu: Ref<VCPU>
+
+  /// Builds it and hands all memory over.
   static func perform(
     _ boot: BootInformation, _ options: HypervisorOptions, cpus: Int, total: UInt64,
     _ memory: inout BootMemory
-  ) {
+  ) -> Domain0Setup {
     let reader = PhysicalReader()
     let module = boot.modules[0]
     let image = KernelImage.open(module.range, &memory)
@@ -39,7 +43,13 @@ enum Domain0Setup {
       commandLine: boot.arguments(of: module.commandLine, in: reader), appended: appended(boot, options), pages: pages,
       limit: max(memoryPlan.maximum.map { $0 &>> 12 } ?? UInt64.max &>> 16, pages),
       vcpus: options.domain0VCPUs.resolve(cpus: cpus))
-    build(plan, elf, boot, pinning: options.pinsDomain0)
+    return Domain0Setup(vcpu: build(plan, elf, boot, pinning: options.pinsDomain0))
+  }
+
+  /// Lets its first vCPU run, once somebody decides who does: not before every CPU is on its own stack.
+  func start() {
+    vcpu[].holds.fetchAnd(~VCPUHold.down)
+    Scheduler.settle(vcpu)
   }
 
   /// What stands on the hypervisor's command line after a word `--`.
@@ -79,7 +89,9 @@ enum Domain0Setup {
     }
   }
 
-  private static func build(_ plan: Domain0Plan, _ elf: ELFImage, _ boot: BootInformation, pinning: Bool) {
+  private static func build(_ plan: Domain0Plan, _ elf: ELFImage, _ boot: BootInformation, pinning: Bool)
+    -> Ref<VCPU>
+  {
     var specification = DomainSpecification(
       id: DomainID(0), isPrivileged: true, mayUseHardware: true, vcpus: plan.vcpus, frameLimit: plan.limit &+ 4096)
     specification.grantLimits = Ref<Hypervisor>.shared[].grantLimits
@@ -109,9 +121,7 @@ enum Domain0Setup {
       $0.put(" MiB free")
     }
     if pinning { Scheduler.pinByNumber(domain) }
-    // Up, but nobody decides who runs before every CPU is on its own stack.
-    vcpu[].holds.fetchAnd(~VCPUHold.down)
-    Scheduler.settle(vcpu)
+    return vcpu
   }
 
   private static func releaseModules(_ boot: BootInformation) {

@@ -63,10 +63,15 @@ public enum BootSequence {
     }
     let total = map.usableBytes
     let processors = ProcessorList(acpi, limit: options.maximumCPUs ?? CPUs.limit)
-    HypervisorSetup.perform(map, options, acpi, processors, &memory)
+    var clock = HypervisorSetup.perform(map, options, acpi, processors, &memory)
     keepCommandLine(boot.arguments(of: boot.commandLine, in: PhysicalReader()), &memory)
-    let cpus = CPUStart.all(processors)
-    Domain0Setup.perform(boot, options, cpus: cpus, total: total, &memory)
+    var trust = CounterTrust.ofThisCPU
+    trust.isDoubted = options.doubtsCounter
+    let cpus = CPUStart.all(processors, &trust)
+    let domain0 = Domain0Setup.perform(boot, options, cpus: cpus, total: total, &memory)
+    // Building Domain 0 has taken the time that measuring the clock needs; before it runs, the clock is final.
+    clock.finish(options, trust)
+    domain0.start()
     InterruptSetup.perform(acpi)
     guard let cpu = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }
     Startup.switchStack(to: cpu[].area, entry: start)

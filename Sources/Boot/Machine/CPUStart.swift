@@ -9,7 +9,8 @@ public enum CPUStart {
   static let trampoline = MachineFrame(8)
 
   /// Starts all CPUs of the list; gives how many run, the first one included.
-  static func all(_ processors: ProcessorList) -> Int {
+  /// Says in `trust` if their counters differ.
+  static func all(_ processors: ProcessorList, _ trust: inout CounterTrust) -> Int {
     guard let first = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }
     first.bindToCurrentCPU()
     first[].area.bind(record: first)
@@ -17,14 +18,16 @@ public enum CPUStart {
     CPUs.setStarted(1)
     guard processors.count > 1 else { return 1 }
     Startup.placeTrampoline(at: trampoline)
-    let clock = Ref<Hypervisor>.shared[].clock
+    let clock = first[].clock
     var running = 1
     for number in 1..<processors.count {
       guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { continue }
+      Ref<Hypervisor>.shared[].counterHandshake.prepare()
       Startup.prepare(root: Ref<Hypervisor>.shared[].tables.root, area: cpu[].area, record: cpu)
       Startup.start(apicID: processors.apicIDs[number], page: UInt8(trampoline.number)) {
         clock.delay(microseconds: $0)
       }
+      compareCounters(cpu, clock, &trust)
       var patience = 1000
       while !CPUs.isOnline(number) && patience > 0 {
         clock.delay(microseconds: 1000)
@@ -44,12 +47,33 @@ public enum CPUStart {
     return running
   }
 
+  /// Compares a CPU's counter with ours as soon as it is there, for some milliseconds from then on.
+  private static func compareCounters(_ cpu: Ref<PhysicalCPU>, _ clock: SystemClock, _ trust: inout CounterTrust) {
+    let (start, patience, enough) = (clock.now, UInt64(1_000_000_000), UInt64(5_000_000))
+    let difference = Ref<Hypervisor>.shared[].counterHandshake.ask { rounds in
+      clock.now &- start > (rounds == 0 ? patience : enough)
+    }
+    cpu[].counterOffset = difference.middle
+    cpu[].clock = clock.shifted(by: UInt64(bitPattern: difference.mayBeNone ? 0 : difference.middle))
+    Ref<Hypervisor>.shared[].counterHandshake.finish()
+    guard difference.rounds > 0, !difference.mayBeNone else { return }
+    trust.isSkewed = true
+    Log.write(.warning) {
+      $0.put("CPU ")
+      $0.put(decimal: UInt64(cpu[].number))
+      $0.put(": its counter is ")
+      $0.put(decimal: difference.middle.magnitude)
+      $0.put(difference.middle < 0 ? " ticks behind CPU 0's" : " ticks ahead of CPU 0's")
+    }
+  }
+
   /// The first steps of a CPU that has just been started, on its own stack. Goes on at the idle loop.
   public static func enter() {
     let cpu = Ref<PhysicalCPU>.current
     Startup.configureCPU(smep: BootPolicy.usesSMEP, smap: BootPolicy.usesSMAP)
     cpu[].area.load()
     LocalAPIC.enable()
+    Ref<Hypervisor>.shared[].counterHandshake.answer()
     CPUs.setStarted(max(CPUs.started, cpu[].number &+ 1))
     CPUs.setOnline(cpu[].number, true)
   }

@@ -10,7 +10,7 @@ enum HypervisorSetup {
   static func perform(
     _ map: MemoryMap, _ options: HypervisorOptions, _ acpi: ACPIInformation?,
     _ processors: ProcessorList, _ memory: inout BootMemory
-  ) {
+  ) -> ClockSetup {
     let frames = min(map.endOfRAM &>> 12, (HypervisorSpace.windowEnd &- HypervisorSpace.window) &>> 12)
     if CPUFeatures.current.smap && BootPolicy.usesSMAP { Startup.patchGuestAccess() }
     InterruptTable.build()
@@ -42,9 +42,10 @@ enum HypervisorSetup {
     area.load()
     LegacyPIC.disable()
     LocalAPIC.enable()
-    let clock = calibrate(acpi)
+    let clock = ClockSetup(acpi, options)
     let machineToPhysical = MachineToPhysical(first: m2p, entries: m2pFrames &* 512)
-    publish(tables, clock, machineToPhysical, area, options, acpi, processors, map, &memory)
+    publish(tables, clock.clock, machineToPhysical, area, options, acpi, processors, map, &memory)
+    return clock
   }
 
   static func outOfMemory() -> Never {
@@ -101,23 +102,6 @@ enum HypervisorSetup {
     _ = ledger[].forbiddenDevices.insert(0xfee00)
   }
 
-  private static func calibrate(_ acpi: ACPIInformation?) -> SystemClock {
-    var reference = ReferenceTimer.interval
-    if let timer = acpi?.eventTimer,
-      let opened = ReferenceTimer.openHPET(base: HypervisorSpace.devicePage(1) &+ timer.address & 0xfff)
-    {
-      reference = opened
-    } else if let port = acpi?.fixedDescription?.timer, port.address <= 0xffff, port.address != 0 {
-      reference = .powerManagement(port: UInt16(port.address))
-    }
-    let origin = SystemClock.counter
-    let rates = reference.measure()
-    guard rates.counter >= 1_000_000, rates.timer >= 1000 else {
-      BootFailure.stop("the time-stamp counter or the local APIC's timer does not run")
-    }
-    return SystemClock(origin: origin, hertz: rates.counter, timerHertz: rates.timer)
-  }
-
   private static func publish(
     _ tables: consuming HypervisorPageTables, _ clock: SystemClock, _ machineToPhysical: MachineToPhysical,
     _ first: CPUArea, _ options: HypervisorOptions, _ acpi: ACPIInformation?,
@@ -157,13 +141,6 @@ enum HypervisorSetup {
       CPUs.setAPICID(number, processors.apicIDs[number])
     }
     publishMemoryMap(map, &memory)
-    Log.write(.info) {
-      $0.put("counter at ")
-      $0.put(decimal: clock.hertz / 1000)
-      $0.put(" kHz, ")
-      $0.put(decimal: UInt64(processors.count))
-      $0.put(" CPUs")
-    }
   }
 
   /// The machine's memory map, for Domain 0 (XENMEM_machine_memory_map).

@@ -24,6 +24,12 @@ MARTLET_INLINE uint64_t martlet_rdtsc(void) {
   __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
   return ((uint64_t)hi << 32) | lo;
 }
+// The counter, read after all loads before it and before everything after it.
+MARTLET_INLINE uint64_t martlet_rdtsc_ordered(void) {
+  uint32_t lo, hi;
+  __asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(lo), "=d"(hi)::"memory");
+  return ((uint64_t)hi << 32) | lo;
+}
 // high:low divided by `divisor`, which must be greater than `high`.
 MARTLET_INLINE uint64_t martlet_divide(uint64_t high, uint64_t low, uint64_t divisor) {
   __asm__("divq %2" : "+a"(low), "+d"(high) : "r"(divisor) : "cc");

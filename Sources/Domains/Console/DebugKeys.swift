@@ -142,7 +142,7 @@ public enum DebugKeys {
   }
 
   private static func time() {
-    let clock = Ref<Hypervisor>.shared[].clock
+    let clock = Ref<PhysicalCPU>.current[].clock
     Log.write(.error) {
       $0.put("system time ")
       $0.put(decimal: clock.now)

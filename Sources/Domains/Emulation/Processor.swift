@@ -22,7 +22,7 @@ public enum Processor {
     traits.offersInvariantTimeStamp = isControlDomain || isWidest
     traits.machineAddressWidth = CPUFeatures.current.physicalBits
     let clock = Ref<Hypervisor>.shared[].clock
-    traits.time.isReliable = true
+    traits.time.isReliable = Timekeeping.isStable
     traits.time.hasRDTSCP = true
     traits.time.guestKilohertz = UInt32(truncatingIfNeeded: clock.hertz / 1000)
     traits.time.hostKilohertz = UInt32(truncatingIfNeeded: clock.hertz / 1000)

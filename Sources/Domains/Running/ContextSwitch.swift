@@ -26,6 +26,7 @@ extension Ref where T == VCPU {
     cpu[].setXCR0(CPUFeatures.current.xcr0)
     self[].extendedState.save()
     if self[].debug[7] & DebugControl.enables != 0 { Registers.setDebug(7, 0) }
+    noteTimeReached(cpu)
     self[].isRunning.store(0)
     self[].isLoaded.store(0)
   }
@@ -52,6 +53,7 @@ extension Ref where T == VCPU {
     cpu[].setXCR0(self[].xcr0)
     if self[].taskSwitched { Registers.setTaskSwitched() }
     if self[].debug[7] & DebugControl.enables != 0 { loadDebugRegisters() }
+    publishTimeIfNeeded(cpu)
     updateRunstateArea()
     if !self[].isKernelMode, let table = self[].userTable { Registers.setPageTable(table) }
     frame[] = self[].registers
@@ -96,9 +98,8 @@ extension Ref where T == VCPU {
     if !good { Ref<PhysicalCPU>.current[].needsFailsafe = true }
   }
 
-  /// Writes the runstate and time areas that the guest has registered. In kernel mode's address space.
+  /// Writes the runstate area that the guest has registered. In kernel mode's address space.
   public func updateRunstateArea() {
-    if let area = self[].timeArea { _ = try? GuestMemory.write(area, timeRecord) }
     guard let area = self[].runstateArea else { return }
     var record = runstateRecord(now: Hypervisor.now)
     guard self[].domain[].assists.load() & VMAssist.runstateUpdateFlag != 0 else {

@@ -47,6 +47,7 @@ public enum GuestExit {
   static func workWhileIdle(_ cpu: Ref<PhysicalCPU>) {
     let work = cpu[].work.exchange(0)
     if work & CPUWork.grace != 0 { GracePeriod.pause(cpu) }
+    if work & CPUWork.clock != 0 { Timekeeping.takeOver(cpu) }
     if work & CPUWork.timers != 0 {
       cpu[].timerDeadline = UInt64.max
       Timers.run(cpu, now: Hypervisor.now)
@@ -61,6 +62,7 @@ public enum GuestExit {
   private static func doWork(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     let work = cpu[].work.exchange(0)
     if work & CPUWork.grace != 0 { GracePeriod.pause(cpu) }
+    if work & CPUWork.clock != 0 { Timekeeping.takeOver(cpu) }
     if work & CPUWork.timers != 0 {
       cpu[].timerDeadline = UInt64.max
       let now = Hypervisor.now

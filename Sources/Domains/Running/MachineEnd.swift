@@ -27,7 +27,7 @@ public enum MachineEnd {
   static func end() -> Never {
     if Ref<Hypervisor>.isPublished, Ref<Hypervisor>.shared[].policy.reboots {
       Log.write(.error, "rebooting in five seconds")
-      Ref<Hypervisor>.shared[].clock.delay(microseconds: 5_000_000)
+      Ref<PhysicalCPU>.current[].clock.delay(microseconds: 5_000_000)
       reboot()
     }
     Log.write(.error, "the machine is halted; reset it by hand ('noreboot' is set)")

@@ -20,6 +20,14 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var isIdle = true
   /// What has to be done before the next return to a guest (`CPUWork`). Other CPUs set bits and send an interrupt.
   public var work = AtomicWord(0)
+  /// The clock that this CPU goes by (Time/Timekeeping.swift).
+  public var clock: SystemClock
+  /// By how many ticks its counter is ahead of the first CPU's, as far as is known.
+  public var counterOffset: Int64 = 0
+  /// The comparison of its clock with the platform timer, where counters are not stable.
+  var comparison: ClockComparison?
+  /// When it next compares, in system time; `UInt64.max` for never.
+  var nextComparison = UInt64.max
   /// When the running vCPU's slice ends, in system time.
   public var sliceEnd: UInt64 = UInt64.max
   /// When it next compares its load with that of other CPUs, in system time; `UInt64.max` if there are none.
@@ -63,6 +71,7 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
     self.number = number
     acpiID = UInt32(truncatingIfNeeded: number)
     self.area = area
+    clock = Ref<Hypervisor>.shared[].clock
     queue = Lock(.runQueue, RunQueue(cpu: number))
     self.timers = Lock(.timers, timers)
   }
@@ -114,6 +123,8 @@ public enum CPUWork {
   public static let nmi: UInt64 = 16
   /// Tell who follows the console's ring that there is more in it.
   public static let consoleRing: UInt64 = 32
+  /// Go on with the machine's clock as it is now.
+  public static let clock: UInt64 = 64
   /// Pause: a grace period waits for this CPU to have forgotten what it has found.
   public static let grace: UInt64 = 1 &<< 8
 }

@@ -1,38 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
 // The time that guests read without asking: `vcpu_time_info` in each `vcpu_info`, and the wall clock in the shared page.
 //
-// The counter runs at one rate on all CPUs, so the values given at a vCPU's start stay right for ever: system time is zero at
-// the counter's value at boot, and the rest is multiplication.
+// A guest computes the time from the counter by the line that it finds there (Machine/Time/SystemClock.swift). The line is that of
+// the CPU that the vCPU runs on: it is written again when it has changed, or when the vCPU comes to a CPU with another one, always
+// before the guest goes on. Rule K2: a vCPU does not see time go back, whatever CPU it comes to.
 import Machine
 import XenABI
 
+/// The numbers of `vcpu_time_info` (xen/xen.h) but for its version.
+struct GuestTimeLine: BitwiseCopyable {
+  /// tsc_timestamp
+  var counter: UInt64
+  /// system_time
+  var time: UInt64
+  /// tsc_to_system_mul, tsc_shift
+  var scale: TickScale
+  /// XEN_PVCLOCK_TSC_STABLE_BIT: the guest's vCPUs may compare what they read, and applications read by vCPU 0's record.
+  var isStable: Bool
+
+  /// The last word: multiplier, shift, flags.
+  var rates: UInt64 {
+    UInt64(scale.multiplier) | UInt64(UInt8(bitPattern: scale.shift)) &<< 32 | (isStable ? 1 &<< 40 : 0)
+  }
+}
+
 extension Ref where T == VCPU {
-  /// Writes the `vcpu_time_info` at the vCPU's info place, and at its own area if it has registered one.
+  /// Writes the `vcpu_time_info` at the vCPU's info place, as it is on the CPU that runs this.
   public func publishTime() {
-    let place = self[].info
-    writeTime(frame: place.frame, offset: place.offset &+ VCPUInfoLayout.time)
-  }
-
-  private func writeTime(frame: MachineFrame, offset: Int) {
-    let clock = Ref<Hypervisor>.shared[].clock
+    let cpu = Ref<PhysicalCPU>.current
+    let line = timeLine(cpu)
+    let (frame, word) = (self[].info.frame, (self[].info.offset &+ VCPUInfoLayout.time) &>> 2)
     // An odd version tells a reader on another CPU to wait (xen/xen.h, vcpu_time_info).
-    let version = PhysicalWindow.load32(frame, word: offset &>> 2) | 1
-    PhysicalWindow.store32(frame, word: offset &>> 2, version)
-    PhysicalWindow.store(frame, word: (offset &+ 8) &>> 3, clock.origin)
-    PhysicalWindow.store(frame, word: (offset &+ 16) &>> 3, 0)
-    PhysicalWindow.store32(frame, word: (offset &+ 24) &>> 2, clock.scale.multiplier)
-    // The shift in the lowest byte, then the flags: the counter is stable across CPUs.
-    PhysicalWindow.store32(frame, word: (offset &+ 28) &>> 2, UInt32(UInt8(bitPattern: clock.scale.shift)) | 1 &<< 8)
-    PhysicalWindow.store32(frame, word: offset &>> 2, version &+ 1)
+    let version = PhysicalWindow.load32(frame, word: word) | 1
+    PhysicalWindow.store32(frame, word: word, version)
+    PhysicalWindow.store(frame, word: (word &>> 1) &+ 1, line.counter)
+    PhysicalWindow.store(frame, word: (word &>> 1) &+ 2, line.time)
+    PhysicalWindow.store(frame, word: (word &>> 1) &+ 3, line.rates)
+    PhysicalWindow.store32(frame, word: word, version &+ 1)
+    self[].clockStamp = cpu[].clock.stamp
   }
 
-  /// The 32 bytes of `vcpu_time_info`, for the area that the guest has registered.
-  public var timeRecord: InlineArray<4, UInt64> {
-    let clock = Ref<Hypervisor>.shared[].clock
-    return [
-      2, clock.origin, 0,
-      UInt64(clock.scale.multiplier) | UInt64(UInt8(bitPattern: clock.scale.shift)) &<< 32 | 1 &<< 40,
-    ]
+  /// The line for this vCPU on this CPU.
+  private func timeLine(_ cpu: Ref<PhysicalCPU>) -> GuestTimeLine {
+    let clock = cpu[].clock
+    var line = GuestTimeLine(
+      counter: clock.stamp, time: clock.base, scale: clock.scale, isStable: Timekeeping.isStable)
+    if !line.isStable {
+      // Rule K2: on from where it was on another CPU, if that one's clock was ahead.
+      line.counter = SystemClock.counter
+      let time = clock.time(at: line.counter)
+      line.time = max(time, self[].timeReached)
+      self[].timeLead = line.time &- time
+    }
+    return line
+  }
+
+  /// Writes the line if the guest has another one: it has changed, or this is another CPU. With kernel mode's tables loaded.
+  @inline(__always)
+  func publishTimeIfNeeded(_ cpu: Ref<PhysicalCPU>) {
+    if self[].clockStamp != cpu[].clock.stamp { publishChange(cpu) }
+  }
+
+  /// The same for a vCPU whose state is in the hardware, in either mode.
+  func republishTime(_ cpu: Ref<PhysicalCPU>) {
+    guard self[].clockStamp != cpu[].clock.stamp else { return }
+    guard !self[].isKernelMode, self[].timeArea != nil, let kernel = self[].kernelTable, let user = self[].userTable
+    else {
+      return publishChange(cpu)
+    }
+    TLB.noteFlush()
+    Registers.setPageTable(kernel)
+    publishChange(cpu)
+    Registers.setPageTable(user)
+  }
+
+  /// Has the line be written before the vCPU is next entered.
+  public func askForTime() { self[].clockStamp = 0 }
+
+  @inline(never)
+  private func publishChange(_ cpu: Ref<PhysicalCPU>) {
+    publishTime()
+    // It may be mapped the next time.
+    if !publishTimeArea() { self[].clockStamp = 0 }
+    // Applications of the other vCPUs may read the time by a sleeper's area, and only the sleeper can write it.
+    let stamp = cpu[].clock.stamp
+    guard Timekeeping.isStable, self[].domain[].clockStamp.exchange(stamp) != stamp else { return }
+    for index in 0..<self[].domain[].maximumVCPUs {
+      if let other = self[].domain[].vcpu(index: index), other != self, other[].timeArea != nil { other.kick() }
+    }
+  }
+
+  /// Notes how far the guest's time has come, for the CPU that runs it next.
+  @inline(__always)
+  func noteTimeReached(_ cpu: Ref<PhysicalCPU>) {
+    if !Timekeeping.isStable { self[].timeReached = cpu[].clock.now &+ self[].timeLead }
+  }
+
+  /// Writes the area that the guest has registered for its `vcpu_time_info`, in the address space that is loaded, by the rules for
+  /// one that others read. False if it cannot be written.
+  @discardableResult
+  public func publishTimeArea() -> Bool {
+    guard let area = self[].timeArea else { return true }
+    let line = timeLine(Ref<PhysicalCPU>.current)
+    self[].areaVersion &+= 2
+    let version = UInt64(self[].areaVersion)
+    let numbers: InlineArray<3, UInt64> = [line.counter, line.time, line.rates]
+    return (try? GuestMemory.write(area, version | 1)) != nil && (try? GuestMemory.write(area + 8, numbers)) != nil
+      && (try? GuestMemory.write(area, version &+ 2)) != nil
   }
 }
 

@@ -120,6 +120,7 @@ extension Ref where T == VCPU {
 public enum Timers {
   /// Handles every timer that is due.
   static func run(_ cpu: Ref<PhysicalCPU>, now: UInt64) {
+    if now >= cpu[].nextComparison { Timekeeping.compare(cpu, now: now) }
     // As many as there are vCPUs at most: each sets its next deadline in the future.
     while let vcpu = cpu[].timers.withLock({ $0.takeDue(now: now) }) {
       vcpu.timerFired(now: now, cpu)
@@ -130,10 +131,10 @@ public enum Timers {
   @inline(__always)
   static func program(_ cpu: Ref<PhysicalCPU>) {
     let first = cpu[].timers.withLock { $0.first }
-    let deadline = min(first, cpu[].sliceEnd)
+    let deadline = min(min(first, cpu[].sliceEnd), cpu[].nextComparison)
     if deadline != cpu[].timerDeadline {
       cpu[].timerDeadline = deadline
-      let clock = Ref<Hypervisor>.shared[].clock
+      let clock = cpu[].clock
       clock.setTimer(deadline: deadline, now: clock.now)
     }
   }

@@ -129,6 +129,14 @@ public struct VCPU: ~Copyable {
 
   // ---- Time ----
 
+  /// The line of time that it has been given, by `SystemClock.stamp`; zero if it needs another.
+  var clockStamp: UInt64 = 0
+  /// How far it had seen time come when it was last taken out of a CPU; only kept where counters are not stable.
+  var timeReached: UInt64 = 0
+  /// By how much it is ahead of the clock of the CPU that it is on; likewise.
+  var timeLead: UInt64 = 0
+  /// The version that stands in the area that it has registered for its time.
+  var areaVersion: UInt32 = 0
   /// Its deadlines.
   public var timers = Lock<VCPUTimers>(.vcpuTimers, VCPUTimers())
   /// Its place in the timer queue that it is in; -1 if in none. Under that queue's lock (see Time/VCPUTimers.swift).

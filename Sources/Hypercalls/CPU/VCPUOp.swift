@@ -50,7 +50,8 @@ extension Hypercall {
       guard GuestMemory.allows(area, bytes: 32) else { throw .fault }
       // Linux ends it by a null address, before it is saved.
       other[].timeArea = area.raw == 0 ? nil : area
-      if area.raw != 0 { _ = try? GuestMemory.put(area, other.timeRecord) }
+      // One that is not mapped now may be later.
+      if !other.publishTimeArea() { other.askForTime() }
     default: throw .notImplemented
     }
     return .success

@@ -200,6 +200,7 @@ extension HypervisorOptions {
     guard line.equals(name, "unstable") || line.equals(name, "skewed") || line.equals(name, "stable:socket") else {
       throw value.error("the value must be unstable, skewed or stable:socket")
     }
+    doubtsCounter = !line.equals(name, "stable:socket")
   }
 
   private mutating func takeWatchdog(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {

@@ -104,6 +104,8 @@ public struct HypervisorOptions {
   public internal(set) var smep = true
   /// `clocksource=`; nil for the best there is.
   public internal(set) var clockSource: ClockSource?
+  /// `tsc=unstable` or `tsc=skewed`
+  public internal(set) var doubtsCounter = false
   /// `gnttab=max-ver:`, 1 or 2.
   public internal(set) var grantTableVersion = 2
   /// `gnttab=transitive`

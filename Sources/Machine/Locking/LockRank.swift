@@ -36,6 +36,8 @@ public enum LockRank: UInt8, Comparable {
   case frameAllocator = 120
   /// One domain's queues of events (FIFO delivery): innermost, as events are sent from anywhere.
   case eventQueue = 130
+  /// The machine's clock and what it is compared with.
+  case timekeeping = 135
   /// Console input and output, taken anywhere.
   case console = 140
   /// Device accesses of two steps: the PCI configuration ports, the window onto device pages. Innermost.

@@ -8,6 +8,7 @@ struct BenchReport: Codable {
   var boots: BootTimes?
   var costs: [InstructionCosts] = []
   var flows: [FlowMeasures] = []
+  var clocks: ClockRates?
 
   func json() throws -> Data {
     let encoder = JSONEncoder()
@@ -35,6 +36,7 @@ struct BenchReport: Codable {
       lines.append(Self.row("", costs.indices.map { "(\($0 + 1))" }))
       for name in names { lines.append(Self.row(name, costs.map { $0.costs[name].map(String.init) ?? "-" })) }
     }
+    if let clocks { lines.append(clocks.text) }
     for flow in flows { lines += ["", flow.text] }
     return lines.joined(separator: "\n")
   }
