@@ -6,6 +6,7 @@
 uint64_t martlet_anchors[32];
 struct martlet_cpu martlet_cpus[MARTLET_MAX_CPUS];
 uint64_t martlet_flush_clock = 1, martlet_cpus_started = 1, martlet_boot_flags;
+uint64_t martlet_stretch_ticks, martlet_stretches_measured;
 uint64_t martlet_panic_owner, martlet_panic_nested;
 uint64_t martlet_features[8];
 uint64_t martlet_window_base;

@@ -118,5 +118,10 @@ func allGuests() -> [Guest] {
     shutdownCrash(),
     crashUnhandledTrap(),
     crashBadStack(),
+    stretchTables(),
+    stretchMemory(),
+    stretchGrants(),
+    stretchEvents(),
+    stretchDomains(),
   ]
 }

@@ -31,7 +31,7 @@ extension Episode {
       return
     }
     var call = call
-    for _ in 0..<64 {
+    for _ in 0..<(units == nil ? 64 : 100_000) {
       load(call)
       frame[].rax = call.number
       let start = frame[].rip
@@ -40,13 +40,14 @@ extension Episode {
       guard frame[].rip == start &- 2, frame[].rax == call.number else { break }
       preemptions += 1
       noteDead()
-      guard running != nil, !random.chance(20) else { return }
+      guard running != nil, units != nil || !random.chance(20) else { return }
       call.arguments = [frame[].rdi, frame[].rsi, frame[].rdx, frame[].r10, frame[].r8, frame[].r9]
     }
     noteDead()
     let result = Int64(bitPattern: frame[].rax)
     calls += 1
     if result >= 0 { succeeded += 1 }
+    results = results &* 31 &+ UInt64(bitPattern: result)
     if isTraced { doing += " call \(call.number) \(call.arguments.map { String($0, radix: 16) }) = \(result)" }
   }
 

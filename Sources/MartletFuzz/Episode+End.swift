@@ -58,8 +58,7 @@ extension Episode {
     guest.domain[].pageTables.withLock { work in
       for number in 0..<FuzzMachine.frames {
         ledger[].relinquish(MachineFrame(number), owner: DomainID(guest.id), &work)
-        var budget = EntryBudget(entries: 1 << 20)
-        _ = ledger[].drain(&work, &budget)
+        _ = ledger[].drain(&work)
       }
     }
   }

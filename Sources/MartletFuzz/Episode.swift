@@ -39,7 +39,17 @@ final class Episode {
   /// How often a call was preempted.
   var preemptions = 0
 
-  init(seed: UInt64, isTraced: Bool = false) {
+  /// After how many units of work each stretch is over; nil for a random number at each step.
+  let units: Int?
+  /// What every call has given, as one number.
+  var results: UInt64 = 0
+  // Not `random`: what an episode does must not depend on where it is stopped.
+  private var stops: Random
+
+  /// With `units`, every preempted call is gone on with, so that the outcome is the same for any number.
+  init(seed: UInt64, units: Int? = nil, isTraced: Bool = false) {
+    self.units = units
+    stops = Random(seed: ~seed)
     random = Random(seed: seed)
     isWide = seed & 1 != 0
     self.isTraced = isTraced
@@ -59,10 +69,13 @@ final class Episode {
 
   /// Takes up to `steps` steps; gives how many, as an episode ends early when no domain can run any more.
   func run(steps: Int) throws -> Int {
+    defer { Simulation.stretchUnits = nil }
     while step < steps {
       step += 1
       guard let (guest, vcpu) = choose() else { return step }
       if isTraced { doing = "" }
+      // Half of the steps go on to their end; the others stop somewhere, most of them early.
+      Simulation.stretchUnits = units ?? (stops.chance(50) ? nil : 1 + stops.below(1 << stops.below(9)))
       act(guest, vcpu)
       if isTraced { Fuzzer.say("step \(step): domain \(guest.id) vCPU \(vcpu[].id.raw): \(doing)") }
       if isTraced { tellConsole() }

@@ -74,13 +74,12 @@ final class Guest {
   }
 
   private func start(_ vcpu: Ref<VCPU>) {
-    var budget = EntryBudget(entries: 100_000)
     let (kernel, user) = (tables[4][0], tables[4][1])
     let rules = domain.entryRules()
     domain[].pageTables.withLock { work in
       do throws(XenError) {
-        try ledger[].use(kernel, level: 4, rules, &work, &budget)
-        try ledger[].use(user, level: 4, rules, &work, &budget)
+        try ledger[].use(kernel, level: 4, rules, &work)
+        try ledger[].use(user, level: 4, rules, &work)
       } catch { preconditionFailure("the guest's first tables were refused") }
     }
     vcpu[].kernelTable = kernel

@@ -84,7 +84,7 @@ final class Tables {
   let world: LedgerWorld
   let id: UInt16
   var work = PageTableWork()
-  /// How many entries each stretch may handle.
+  /// How many units of work each stretch may take.
   var budget = 8192
   /// How often an operation was preempted.
   var preemptions = 0
@@ -95,50 +95,53 @@ final class Tables {
   }
 
   /// Runs an operation until it is not preempted any more, then takes apart what it has left. Gives the error, if any.
-  func toTheEnd(_ body: (inout PageTableWork, inout EntryBudget) throws(XenError) -> Void) -> XenError? {
+  func toTheEnd(_ body: (inout PageTableWork) throws(XenError) -> Void) -> XenError? {
     defer { drain() }
     for _ in 0..<100_000 {
-      var budget = EntryBudget(entries: self.budget)
-      do throws(XenError) {
-        try body(&work, &budget)
-        return nil
-      } catch {
-        if error != .restart { return error }
-        preemptions += 1
-      }
+      let error = once(body)
+      if error != .restart { return error }
+      preemptions += 1
     }
     return .restart
   }
 
   /// Once only: what a guest that does not go on leaves behind.
-  func once(_ body: (inout PageTableWork, inout EntryBudget) throws(XenError) -> Void) -> XenError? {
-    var budget = EntryBudget(entries: self.budget)
-    do throws(XenError) {
-      try body(&work, &budget)
-      return nil
-    } catch { return error }
+  func once(_ body: (inout PageTableWork) throws(XenError) -> Void) -> XenError? {
+    stretch {
+      do throws(XenError) {
+        try body(&work)
+        return nil
+      } catch { return error }
+    }
+  }
+
+  /// Does something in a stretch of its own, which is over after as many units as `budget` says.
+  func stretch<R>(_ body: () -> R) -> R {
+    Stretch.begin()
+    Simulation.stretchUnits = budget
+    defer { Simulation.stretchUnits = nil }
+    return body()
   }
 
   func drain() {
     for _ in 0..<100_000 {
-      var budget = EntryBudget(entries: self.budget)
-      if world.ledger[].drain(&work, &budget) { return }
+      if stretch({ world.ledger[].drain(&work) }) { return }
       preemptions += 1
     }
     preconditionFailure("the queue does not get empty")
   }
 
   func pin(_ frame: MachineFrame, _ level: Int, _ rules: EntryRules? = nil) -> XenError? {
-    toTheEnd { work, budget throws(XenError) in
-      try world.ledger[].pin(frame, level: level, rules ?? world.rules(id), &work, &budget)
+    toTheEnd { work throws(XenError) in
+      try world.ledger[].pin(frame, level: level, rules ?? world.rules(id), &work)
     }
   }
   func unpin(_ frame: MachineFrame) -> XenError? {
-    toTheEnd { work, budget throws(XenError) in try world.ledger[].unpin(frame, owner: DomainID(id), &work) }
+    toTheEnd { work throws(XenError) in try world.ledger[].unpin(frame, owner: DomainID(id), &work) }
   }
   func use(_ frame: MachineFrame, _ level: Int) -> XenError? {
-    toTheEnd { work, budget throws(XenError) in
-      try world.ledger[].use(frame, level: level, world.rules(id), &work, &budget)
+    toTheEnd { work throws(XenError) in
+      try world.ledger[].use(frame, level: level, world.rules(id), &work)
     }
   }
   func stopUsing(_ frame: MachineFrame) {
@@ -146,8 +149,8 @@ final class Tables {
     drain()
   }
   func update(_ table: MachineFrame, _ index: Int, _ value: UInt64, _ rules: EntryRules? = nil) -> XenError? {
-    toTheEnd { work, budget throws(XenError) in
-      try world.ledger[].updateEntry(table, index, to: value, rules ?? world.rules(id), &work, &budget)
+    toTheEnd { work throws(XenError) in
+      try world.ledger[].updateEntry(table, index, to: value, rules ?? world.rules(id), &work)
     }
   }
 }

@@ -67,8 +67,8 @@ private struct Tree {
       for budget in [1, 2, 3, 7] {
         tree.tables.budget = budget
         var stretches = 0
-        while tree.tables.once({ work, budget throws(XenError) in
-          try world.ledger[].pin(tree.top, level: 4, world.rules(), &work, &budget)
+        while tree.tables.once({ work throws(XenError) in
+          try world.ledger[].pin(tree.top, level: 4, world.rules(), &work)
         }) == .restart {
           stretches += 1
           #expect(world.broken(nothingDies: false) == nil)
@@ -79,8 +79,7 @@ private struct Tree {
         var isDone = false
         while !isDone {
           #expect(world.broken(nothingDies: false) == nil)
-          var left = EntryBudget(entries: budget)
-          isDone = world.ledger[].drain(&tree.tables.work, &left)
+          isDone = tree.tables.stretch { world.ledger[].drain(&tree.tables.work) }
         }
         #expect(tree.isIdle())
       }
@@ -94,8 +93,8 @@ private struct Tree {
         for budget in [1, 3, 10] {
           tree.tables.budget = budget
           for _ in 0..<stretches {
-            _ = tree.tables.once { work, budget throws(XenError) in
-              try world.ledger[].pin(tree.top, level: 4, world.rules(), &work, &budget)
+            _ = tree.tables.once { work throws(XenError) in
+              try world.ledger[].pin(tree.top, level: 4, world.rules(), &work)
             }
           }
           // The guest never comes back; its domain ends.
@@ -113,8 +112,8 @@ private struct Tree {
       for stretches in 1...60 {
         tree.tables.budget = 3
         for _ in 0..<stretches {
-          _ = tree.tables.once { work, budget throws(XenError) in
-            try world.ledger[].pin(tree.top, level: 4, world.rules(), &work, &budget)
+          _ = tree.tables.once { work throws(XenError) in
+            try world.ledger[].pin(tree.top, level: 4, world.rules(), &work)
           }
         }
         // Tables at which it was waiting have no other name that anybody would come back by.
@@ -134,8 +133,8 @@ private struct Tree {
         for (number, frame) in tree.frames.enumerated() {
           tree.tables.budget = 5
           for _ in 0..<stretches {
-            _ = tree.tables.once { work, budget throws(XenError) in
-              try world.ledger[].pin(tree.top, level: 4, world.rules(), &work, &budget)
+            _ = tree.tables.once { work throws(XenError) in
+              try world.ledger[].pin(tree.top, level: 4, world.rules(), &work)
             }
           }
           // A half-done table must not stand in its owner's way. (One that a half-done table above it holds must.)
@@ -187,8 +186,8 @@ private struct Tree {
       for stretches in 1...30 {
         tree.tables.budget = 4
         for index in 0..<stretches {
-          _ = tree.tables.once { work, budget throws(XenError) in
-            try world.ledger[].pin(index & 1 == 0 ? tree.top : second, level: 4, world.rules(), &work, &budget)
+          _ = tree.tables.once { work throws(XenError) in
+            try world.ledger[].pin(index & 1 == 0 ? tree.top : second, level: 4, world.rules(), &work)
           }
           #expect(world.broken(nothingDies: false) == nil)
         }

@@ -34,6 +34,30 @@ import XenABI
     }
   }
 
+  /// B1: wherever a call is stopped, and however often, what comes of it is the same. (Of the calls of even seeds; the others
+  /// tell of what passes on the way, such as how much memory is free. They are stopped at random in the test above.)
+  @Test(arguments: [4, 6, 8, 10] as [UInt64]) func stopsMakeNoDifference(seed: UInt64) throws {
+    try MachineTurn.take {
+      func outcome(_ units: Int) throws -> (Int, UInt64, [UInt64], Int) {
+        let episode = Episode(seed: seed, units: units)
+        _ = try episode.run(steps: 800)
+        let state = (0..<FuzzMachine.frames).flatMap { number in
+          let frame = MachineFrame(number)
+          return [ledger[].count(frame), ledger[].type(frame).raw, UInt64(ledger[].owner(frame).raw)]
+        }
+        try episode.end()
+        return (episode.succeeded, episode.results, state, episode.preemptions)
+      }
+      let whole = try outcome(1 << 30)
+      #expect(whole.3 == 0)
+      for units in [1, 2, 5, 12, 60] {
+        let stopped = try outcome(units)
+        #expect(stopped.0 == whole.0 && stopped.1 == whole.1 && stopped.2 == whole.2, "\(units) units")
+        if units < 5 { #expect(stopped.3 > 100) }
+      }
+    }
+  }
+
   @Test func aLostReferenceIsFound() throws {
     try MachineTurn.take {
       let episode = Episode(seed: 2)

@@ -55,10 +55,9 @@ open class SimulatedGuest {
     for (index, frame) in (argumentFrames + dataFrames).enumerated() {
       PhysicalWindow.store(lowTable, word: index, frame.physical | PageTableChain.rights)
     }
-    var budget = EntryBudget()
     let root = self.root
     domain[].pageTables.withLock { work in
-      do { try ledger[].use(root, level: 4, domain.entryRules(), &work, &budget) } catch {
+      do { try ledger[].use(root, level: 4, domain.entryRules(), &work) } catch {
         preconditionFailure("a guest's tables were refused")
       }
     }

@@ -222,8 +222,9 @@ public final class SimulatedMachine {
     var words = InlineArray<6, UInt64>(repeating: 0)
     for (index, value) in arguments.enumerated() { words[index] = value }
     var call = Hypercall(vcpu: vcpu, domain: vcpu[].domain, arguments: words)
-    var left = 1000
+    var left = 10_000
     while true {
+      Stretch.begin()
       do throws(XenError) {
         switch try call.dispatch(UInt64(number)) {
         case .done(let value): return Int64(bitPattern: value)

@@ -36,6 +36,8 @@ end_of() {
 
 # The number of the healthy domain's last beat.
 beats() { sed -n 's/^BEAT \([0-9]*\).*/\1/p' "$(log_of healthy)" | tail -n 1; }
+# The latest of its beats after number N, in microseconds.
+latest() { sed -n 's/^BEAT \([0-9]*\) late \([0-9]*\).*/\1 \2/p' "$(log_of healthy)" | awk -v n="$1" '$1 > n && $2 > m { m = $2 } END { print m + 0 }'; }
 beaten() { [ "$(beats)" -gt "$1" ]; }
 
 # Every page is free again that was before. Xen keeps one or the other for itself.
@@ -46,7 +48,8 @@ is_back() {
 
 # attack NAME END VCPUS WORDS: one attack, and what it left behind.
 attack() {
-  local beat limit now
+  local beat limit now first
+  first=$(beats)
   write_config attacker "$3" "test=$1 $victim $4"
   create attacker -q -e || return
   domain=$(xl domid attacker)
@@ -63,6 +66,7 @@ attack() {
   xl destroy "$domain" || bad "xl destroy failed"
   if grep -a BREACH "$(log_of attacker)" >/tmp/breach; then bad "$(head -n 1 /tmp/breach | tr -d '\r')"; fi
   until_true $((5 * patience)) beaten "$beat" || bad "the healthy domain does not beat"
+  echo "the latest beat: $(latest "$first") us"
   if grep -a SICK "$(log_of healthy)" >/tmp/sick; then bad "the healthy domain: $(head -n 1 /tmp/sick | tr -d '\r')"; fi
   until_true $((5 * patience)) is_back || bad "pages free or Domain 0's were $before and are $(balance) ($(memory claimed) claimed)"
   [ -z "$reason" ] || tail -n 12 "$(log_of attacker)" | tr -d '\r' | cut -c 1-160

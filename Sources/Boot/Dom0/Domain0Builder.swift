@@ -188,10 +188,9 @@ struct Domain0Builder {
   /// Validates and pins the top-level table, and gives it to the vCPU: the same way as for any guest.
   func adopt(_ root: MachineFrame, _ vcpu: Ref<VCPU>) {
     domain[].pageTables.withLock { work in
-      var budget = EntryBudget(entries: Int.max)
       do throws(XenError) {
-        try ledger[].pin(root, level: 4, domain.entryRules(), &work, &budget)
-        try ledger[].use(root, level: 4, domain.entryRules(), &work, &budget)
+        try ledger[].pin(root, level: 4, domain.entryRules(), &work)
+        try ledger[].use(root, level: 4, domain.entryRules(), &work)
       } catch {
         BootFailure.stop("Domain 0's first page tables were refused; this is a bug of Martlet's")
       }

@@ -26,8 +26,8 @@ struct Domain0Setup {
     }
     let later = (image.scratch.map { $0.end &- $0.start } ?? 0) &+ moduleFrames(boot)
     let free = ledger[].freeFrames
-    // What a domain of this size takes besides its pages, generously: vCPUs, grant and event tables.
-    let own = UInt64(64 &+ 8 &* 32)
+    // What a domain of this size takes besides its pages, generously: vCPUs, grant and event tables. And what is nobody's.
+    let own = UInt64(64 &+ 8 &* 32) &+ Ref<MachineMemory>.shared[].reserve
     guard free &+ later > own &+ 4096 else { BootFailure.stop("not enough memory for Domain 0; give the machine more") }
     let available = (free &+ later &- own) &<< 12
     if let wanted = options.domain0Memory.initial, !wanted.isNegative, wanted.percent == 0, wanted.bytes > total {

@@ -73,6 +73,8 @@ public enum BootSequence {
     clock.finish(options, trust)
     domain0.start()
     InterruptSetup.perform(acpi)
+    // From here on others wait for what takes long.
+    Stretch.setRate(hertz: Ref<Hypervisor>.shared[].clock.hertz)
     guard let cpu = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }
     Startup.switchStack(to: cpu[].area, entry: start)
   }

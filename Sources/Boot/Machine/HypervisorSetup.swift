@@ -156,5 +156,6 @@ enum HypervisorSetup {
     }
     guard let place = memory.allocate(frames: Ref<MachineMemory>.framesNeeded) else { outOfMemory() }
     Ref<MachineMemory>.create(in: place, MachineMemory(map: copy)).publish()
+    Ref<MachineMemory>.shared[].reserve = MachineMemory.reserve(of: MachineMemory.totalFrames)
   }
 }

@@ -211,6 +211,7 @@ void martlet_reset_by_triple_fault(void) __attribute__((noreturn));
 extern uint64_t martlet_anchors[32];
 extern struct martlet_cpu martlet_cpus[MARTLET_MAX_CPUS];
 extern uint64_t martlet_flush_clock, martlet_cpus_started, martlet_boot_flags;
+extern uint64_t martlet_stretch_ticks, martlet_stretches_measured;
 // The number of the CPU that panicked first, plus one; zero while all is well.
 extern uint64_t martlet_panic_owner, martlet_panic_nested;
 extern uint64_t martlet_features[8];

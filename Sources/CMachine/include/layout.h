@@ -56,7 +56,11 @@ struct martlet_frame {
 struct martlet_stack_info {
   uint64_t main_stack_top;  // of this CPU's ordinary stack: where a debug exception from ring 3 moves to
   uint64_t locks_held;      // debug builds: a bit per lock rank
-  uint64_t reserved[4];
+  int32_t stretch_left;     // units of work until the next look at the clock (Machine/CPU/Stretch.swift)
+  uint32_t stretch_end;     // when the stretch has to end, in 64ths of the counter's ticks; zero before the first look
+  uint64_t stretch_start;   // if stretches are measured: the counter's value when it began
+  uint64_t stretch_cause;   // and what began it
+  uint64_t reserved;
   uint64_t cpu_number;
   uint64_t cpu_record;
 };
@@ -75,7 +79,9 @@ struct martlet_cpu {
   uint32_t apic_id;
   uint32_t online;
   uint64_t panic_frame;     // where it stopped for a panic: the address of the frame; zero while it runs
-  uint64_t reserved[3];
+  uint64_t longest_stretch; // if stretches are measured: the longest with interrupts off, in ticks of the counter
+  uint64_t longest_cause;   // and what began it
+  uint64_t reserved[1];
 };
 
 #endif

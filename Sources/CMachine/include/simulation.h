@@ -16,6 +16,8 @@ struct martlet_simulation {
   bool (*_Nullable page_fault)(uint64_t address, uint32_t error_code);
   uint64_t read_only_page;
   uint64_t fixup_from, fixup_to;  // the one instruction of ours that may fault, and where it goes on
+  uint64_t locks_at_flush;  // a bit per rank of the locks that were held when other CPUs were asked to flush
+  int64_t stretch_units;    // how many units of work a stretch may take; zero for any number
   uint64_t pci_function, pci_frame;  // the one function on the simulated bus (its configuration address), and its registers
 };
 extern _Thread_local struct martlet_simulation martlet_simulated;

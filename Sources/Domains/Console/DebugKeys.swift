@@ -30,6 +30,7 @@ public enum DebugKeys {
     case UInt8(ascii: "t"): time()
     case UInt8(ascii: "e"): eventChannels()
     case UInt8(ascii: "g"): grants()
+    case UInt8(ascii: "s"): stretches()
     case UInt8(ascii: "C"): crash()
     case UInt8(ascii: "R"): MachineEnd.reboot()
     case 10, 13: break
@@ -47,6 +48,7 @@ public enum DebugKeys {
     say("t  time")
     say("e  event channels")
     say("g  grant tables")
+    say("s  the longest stretch with interrupts off of each CPU since this key was last pressed")
     say("C  crash the hypervisor, to see how it tells")
     say("R  reboot the machine")
   }
@@ -159,6 +161,37 @@ public enum DebugKeys {
         $0.put(decimal: cpu[].timerDeadline)
       }
     }
+  }
+
+  /// Says what each CPU's longest stretch was, and begins anew; the first time it only begins.
+  private static func stretches() {
+    let hypervisor = Ref<Hypervisor>.shared
+    if !Stretch.isMeasured {
+      Stretch.startMeasuring()
+      for number in 0..<CPUs.started {
+        guard let cpu = hypervisor[].cpus[number] else { continue }
+        cpu[].work.fetchOr(CPUWork.measure)
+      }
+      return say("stretches with interrupts off are measured from now on")
+    }
+    for number in 0..<CPUs.started where CPUs.isOnline(number) {
+      let (ticks, cause) = Stretch.takeLongest(of: number)
+      Log.write(.error) {
+        $0.put("CPU ")
+        $0.put(decimal: UInt64(number))
+        $0.put(": longest stretch ")
+        $0.put(decimal: hypervisor[].clock.scale.nanoseconds(ticks))
+        $0.put(" ns, ")
+        $0.put(cause.isCall ? "call " : "vector ")
+        $0.put(decimal: cause.number)
+        if cause.isCall {
+          $0.put(" with ")
+          $0.put(hex: cause.argument)
+        }
+      }
+    }
+    // Saying it has taken longer than anything that is looked for.
+    Stretch.resume()
   }
 
   private static func eventChannels() {

@@ -63,7 +63,7 @@ public enum DomainCreation {
     if wanted.isBuiltByTools {
       domain[].pauseCount.store(1)
     } else {
-      do { try addVCPUs(domain) } catch {
+      do { while try !addVCPUs(domain) {} } catch {
         domain.discard()
         throw error
       }
@@ -100,11 +100,14 @@ public enum DomainCreation {
         highestPort: wanted.highestPort, grants: grants))
   }
 
-  /// Makes the vCPUs that the domain does not have yet, all down.
+  /// Makes the vCPUs that the domain does not have yet, all down, until the stretch is over.
   ///
+  /// - Returns: Whether it has all of them now.
   /// - Throws: `noMemory`; those made before stay.
-  public static func addVCPUs(_ domain: Ref<Domain>) throws(XenError) {
+  @discardableResult
+  public static func addVCPUs(_ domain: Ref<Domain>) throws(XenError) -> Bool {
     for index in 0..<domain[].maximumVCPUs where domain[].vcpu(index: index) == nil {
+      if Stretch.isOver { return false }
       let vcpu = try makeVCPU(domain, index)
       let isAdded = domain[].life.withLock { _ in
         guard domain[].vcpu(index: index) == nil else { return false }
@@ -114,7 +117,9 @@ public enum DomainCreation {
       }
       precondition(isAdded, "two CPUs made the same vCPU")
       Scheduler.admit(vcpu)
+      Stretch.spend(32)
     }
+    return true
   }
 
   private static func makeVCPU(_ domain: Ref<Domain>, _ index: Int) throws(XenError) -> Ref<VCPU> {

@@ -39,19 +39,19 @@ public enum GrantMapping {
   public static func install(
     domain: Ref<Domain>, vcpu: Ref<VCPU>, hostAddress: UInt64, containsPTE: Bool, entry: UInt64
   ) -> Bool {
-    domain[].pageTables.withLock { _ in
-      guard let place = find(domain, vcpu, hostAddress, containsPTE) else { return false }
+    let replaced: UInt64? = domain[].pageTables.withLock { _ in
+      guard let place = find(domain, vcpu, hostAddress, containsPTE) else { return nil }
       let old = PhysicalWindow.load(place.table, word: place.word)
-      if old & PTE.present != 0 && old & PTE.grantMapping != 0 { return false }
-      guard
-        let gone = ledger[].exchangeGrantEntry(
-          place.table, place.word, entry | PTE.grantMapping, owner: domain[].id, expectedFrame: nil)
-      else { return false }
-      if gone & (PTE.present | PTE.accessed) == PTE.present | PTE.accessed {
-        TLB.flush(ledger[].accounts.translating(domain[].id))
-      }
-      return true
+      if old & PTE.present != 0 && old & PTE.grantMapping != 0 { return nil }
+      return ledger[].exchangeGrantEntry(
+        place.table, place.word, entry | PTE.grantMapping, owner: domain[].id, expectedFrame: nil)
     }
+    guard let replaced else { return false }
+    // So that the domain sees the new page from here on; that the old one can become something else is F1's matter.
+    if replaced & (PTE.present | PTE.accessed) == PTE.present | PTE.accessed {
+      TLB.flush(ledger[].accounts.translating(domain[].id))
+    }
+    return true
   }
 
   /// Replaces the entry that shows `expectedFrame` as a grant, writable or not as given, by `replacement` (zero, or an entry

@@ -6,14 +6,14 @@ import Machine
 import XenABI
 
 extension GrantTable {
-  /// Makes `frame`, which `giver` must hold alone, the owner's, and enters it in the slot that the entry names.
+  /// Makes `frame`, whose transfer from `giver` has begun (`FrameLedger.beginTransfer`), the owner's, and enters it in the slot that the entry names.
   ///
   /// The frame changes hands before the entry is marked as committed, because a committed guest waits for the end without a
   /// limit: nothing may go wrong from there on. If the guest has withdrawn the entry meanwhile, the frame is freed.
   ///
   /// - Throws: `badDomain` if the owner is being destroyed; `badReference` if the entry does not accept a frame from `giver`;
-  ///   `addressTooBig` if the frame's number does not fit the entry; `generalError` if the owner may not have more memory, or
-  ///   the frame is not `giver`'s alone.
+  ///   `addressTooBig` if the frame's number does not fit the entry; `generalError` if the owner may not have more memory.
+  ///   The frame is then still `giver`'s, and its transfer has to be abandoned, unless it is `owner`'s already.
   public mutating func receive(
     _ frame: MachineFrame, from giver: DomainID, by reference: GrantReference
   ) throws(GrantStatus) {
@@ -32,7 +32,7 @@ extension GrantTable {
     var seen = PhysicalWindow.load32(place, word: word)
     guard accepts(seen) else { throw .badReference }
     guard version == 2 || frame.number <= 0xffff_ffff else { throw .addressTooBig }
-    guard ledger[].transfer(frame, from: giver, to: owner) else { throw .generalError }
+    guard ledger[].completeTransfer(frame, from: giver, to: owner) else { throw .generalError }
 
     var patience = GrantTable.patience
     while true {

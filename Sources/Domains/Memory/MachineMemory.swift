@@ -14,8 +14,19 @@ public struct MachineMemory: ~Copyable, Anchored {
   /// What has been promised to domains and is not theirs yet.
   var claims = Lock<MemoryClaims>(.domainFrames, MemoryClaims())
 
-  /// The machine's memory as the firmware describes it.
-  public init(map: E820Map) { self.map = map }
+  /// Free frames that no domain gets for its reservation: they are for what the hypervisor takes when a guest asks it for more
+  /// ports, grants, or event queues, so that a guest can come up while another one's balloon takes all it can get (rule C2).
+  public var reserve: UInt64
+
+  /// The machine's memory as the firmware describes it, of which so many frames are kept in reserve.
+  public init(map: E820Map, reserve: UInt64 = 0) {
+    self.map = map
+    self.reserve = reserve
+  }
+
+  /// The reserve of a machine with so many frames: a thousandth of them (some eight for each domain that it may have), but 64 at
+  /// least.
+  public static func reserve(of frames: UInt64) -> UInt64 { max(64, frames / 1024) }
 }
 
 extension MachineMemory {
@@ -34,9 +45,13 @@ extension MachineMemory {
     return frames
   }
 
-  /// How many frames nobody uses, as tools are told: those of the allocator, and those kept for the records of new domains, so
-  /// that a domain which has come and gone has cost nothing (`free_pages` of XEN_SYSCTL_physinfo).
-  public static var freeFrames: UInt64 { ledger[].freeFrames &+ RecordPool.keptFrames }
+  /// How many frames nobody uses, as tools are told: those of the allocator but for the reserve, and those kept for the records of
+  /// new domains, so that a domain which has come and gone has cost nothing (`free_pages` of XEN_SYSCTL_physinfo).
+  public static var freeFrames: UInt64 {
+    let reserve = Ref<MachineMemory>.isPublished ? Ref<MachineMemory>.shared[].reserve : 0
+    let free = ledger[].freeFrames &+ RecordPool.keptFrames
+    return free > reserve ? free &- reserve : 0
+  }
 }
 
 extension MachineMemory {

@@ -5,6 +5,9 @@
 // Named rule C1: free frames are never fewer than the outstanding claims plus the allocations in flight. A domain's own
 // allocations use up its claim; everybody else's may not touch it. The hypervisor's own frames are taken without asking: they
 // are few, and a claim is a promise to the toolstack, not a safety property.
+//
+// Named rule C2: what domains get for their reservations leaves the reserve (`MachineMemory.reserve`) free as well. Only the
+// hypervisor's own frames may come out of it.
 import Frames
 import Machine
 import XenABI
@@ -37,11 +40,16 @@ extension MachineMemory {
       let owned = ledger[].accounts.owned(id)
       guard old == 0, total > owned, total <= ledger[].accounts.limit(id) else { throw .invalid }
       let wanted = total &- owned
-      let free = ledger[].freeFrames
-      guard free >= claims.outstanding, free &- claims.outstanding >= wanted else { throw .noMemory }
+      guard unpromised(claims) >= wanted else { throw .noMemory }
       claims.outstanding &+= wanted
       domain[].claimedFrames.store(wanted)
     }
+  }
+
+  /// How many free frames are neither claimed nor kept in reserve.
+  private static func unpromised(_ claims: borrowing MemoryClaims) -> UInt64 {
+    let (free, kept) = (ledger[].freeFrames, claims.outstanding &+ Ref<MachineMemory>.shared[].reserve)
+    return free > kept ? free &- kept : 0
   }
 
   /// Gives up what a domain has claimed: it is being destroyed.
@@ -60,10 +68,7 @@ extension MachineMemory {
     let fromClaim: UInt64? = Ref<MachineMemory>.shared[].claims.withLock { claims in
       let claimed = domain[].claimedFrames.load()
       let part = min(claimed, size)
-      let free = ledger[].freeFrames
-      guard part == size || (free >= claims.outstanding && free &- claims.outstanding >= size &- part) else {
-        return nil
-      }
+      guard part == size || unpromised(claims) >= size &- part else { return nil }
       // In flight: still, or now, among the promised.
       claims.outstanding &+= size &- part
       domain[].claimedFrames.store(claimed &- part)

@@ -40,6 +40,11 @@ public enum GuestExit {
       if cpu[].work.load() == 0 { break }
     }
     assert(LockOrder.isClear, "a lock is held on the way to a guest")
+    if Stretch.isMeasured {
+      Stretch.measure()
+      // The next exit comes this way too.
+      cpu[].work.fetchOr(CPUWork.measure)
+    }
   }
 
   /// What has come up while nobody ran. The choice of who runs next follows in any case; dead page tables wait for their
@@ -86,8 +91,7 @@ public enum GuestExit {
   /// Rule T1: the running domain's dead page tables are taken apart before its guest goes on, a stretch at a time.
   private static func drain(_ cpu: Ref<PhysicalCPU>) {
     guard let domain = cpu[].vcpu?[].domain else { return }
-    var budget = EntryBudget()
-    let isDone = domain[].pageTables.withLock { ledger[].drain(&$0, &budget) }
+    let isDone = domain[].pageTables.withLock { ledger[].drain(&$0) }
     // More to do: let others run and interrupts in, then come back.
     if !isDone {
       cpu[].work.fetchOr(CPUWork.teardown | CPUWork.schedule)

@@ -127,4 +127,6 @@ public enum CPUWork {
   public static let clock: UInt64 = 64
   /// Pause: a grace period waits for this CPU to have forgotten what it has found.
   public static let grace: UInt64 = 1 &<< 8
+  /// Measure the stretch that ends with the next exit.
+  public static let measure: UInt64 = 1 &<< 9
 }

@@ -10,6 +10,7 @@ public enum TrapDispatch {
   public static func trap(_ frame: Ref<TrapFrame>) {
     let vector = UInt8(truncatingIfNeeded: frame[].vector)
     guard frame[].isGuest else { return fromHypervisor(frame, vector) }
+    Stretch.begin(.vector(vector))
     if vector >= 32 && vector != 0x80 {
       Interrupts.handle(vector)
     } else if let vcpu = Ref<PhysicalCPU>.current[].vcpu {
@@ -88,7 +89,11 @@ public enum TrapDispatch {
 
   /// A trap inside the hypervisor: an interrupt that the idle loop let in, a fault that was provided for, or a bug.
   private static func fromHypervisor(_ frame: Ref<TrapFrame>, _ vector: UInt8) {
-    if vector >= 32 { return Interrupts.handle(vector) }
+    if vector >= 32 {
+      Stretch.begin(.vector(vector))
+      Interrupts.handle(vector)
+      return Stretch.measure()
+    }
     if vector == ExceptionVector.debug {
       // Held back by MOV SS in a guest until our first instruction; the guest gets none of it.
       Registers.setDebug(6, DebugStatus.fixed)
@@ -109,6 +114,7 @@ public enum TrapDispatch {
     let address = Registers.cr2
     let code = frame[].error_code
     guard frame[].isGuest else { return pageFaultInHypervisor(frame, address) }
+    Stretch.begin(.vector(ExceptionVector.pageFault))
     guard let vcpu = Ref<PhysicalCPU>.current[].vcpu else { return }
     // A write to a present page in kernel mode may be one to a live page table.
     if (code & 3 == 3 && vcpu[].isKernelMode) || LinearAddress(address).isHypervisor {

@@ -58,10 +58,9 @@ enum WritablePageTables {
   private static func write(
     _ new: UInt64, over old: UInt64, _ table: MachineFrame, _ index: Int, _ domain: Ref<Domain>
   ) throws(XenError) -> Bool {
-    var budget = EntryBudget()
     return try domain[].pageTables.withLock { work throws(XenError) in
       defer { PhysicalCPU.noteTeardown(work.isEmpty) }
-      return try ledger[].updateEntry(table, index, to: new, expected: old, domain.entryRules(), &work, &budget)
+      return try ledger[].updateEntry(table, index, to: new, expected: old, domain.entryRules(), &work)
     }
   }
 

@@ -143,13 +143,12 @@ public enum GuestContext {
 
     /// Counts the domain's use of all of them, or of none. Page tables may be preempted, so they come first and one by one.
     func use(_ domain: Ref<Domain>) throws(XenError) {
-      var budget = EntryBudget()
       try domain[].pageTables.withLock { work throws(XenError) in
         defer { PhysicalCPU.noteTeardown(work.isEmpty) }
-        try ledger[].use(kernel, level: 4, domain.entryRules(), &work, &budget)
+        try ledger[].use(kernel, level: 4, domain.entryRules(), &work)
         guard let user else { return }
         do throws(XenError) {
-          try ledger[].use(user, level: 4, domain.entryRules(), &work, &budget)
+          try ledger[].use(user, level: 4, domain.entryRules(), &work)
         } catch {
           ledger[].stopUsing(kernel, &work)
           throw error

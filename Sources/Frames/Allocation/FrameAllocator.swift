@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Free frames: a buddy allocator over the ledger's link words.
 //
-// Free blocks are 2^order frames, aligned to their size, in two doubly linked lists per order: of those that are known to hold
-// no old data, which are taken first, and of the others. The lists run through the frames that head the blocks: the link word
+// Free blocks are 2^order frames, aligned to their size, in doubly linked lists: for each order and each zone (below 4 GiB, which
+// devices may need, and above) one of those that are known to hold no old data, which are taken first, and one of the others.
+// Who wants memory below a limit looks only through blocks that may do, and only through so many: limits come from guests. The
+// lists run through the frames that head the blocks: the link word
 // holds the next block and how many frames from the block's start on are known to be clean, the owner word the order and the
 // previous block. Free frames have zero counts and the owner DOMID_INVALID.
 //
@@ -17,16 +19,27 @@ public struct FrameAllocator: ~Copyable {
   public static let maxOrder = 18
   static let end: UInt64 = 0xffff_ffff
 
-  // The first block of each order, and the first of those known to be clean.
-  var heads = InlineArray<19, UInt64>(repeating: FrameAllocator.end)
-  var cleanHeads = InlineArray<19, UInt64>(repeating: FrameAllocator.end)
+  /// How many blocks a search below a limit looks at.
+  static let patience = 512
+  /// Where the low zone ends: a multiple of the largest block.
+  var lowEnd: UInt64 = 1 &<< 20
+
+  // The first block of each list, and the first of those known to be clean: by order in the low zone, then in the high one.
+  var heads = InlineArray<38, UInt64>(repeating: FrameAllocator.end)
+  var cleanHeads = InlineArray<38, UInt64>(repeating: FrameAllocator.end)
   /// How many frames are free.
   public private(set) var freeFrames: UInt64 = 0
   /// How many of them are not known to be clean.
   public internal(set) var unknownFrames: UInt64 = 0
+  /// How many pieces have been taken for being cleared, and how many have come back (`Scrubbing.swift`).
+  var piecesTaken: UInt64 = 0
+  var piecesReturned: UInt64 = 0
 
   /// An allocator without memory.
   public init() {}
+
+  /// The list of a block.
+  func list(_ block: UInt64, _ order: Int) -> Int { block < lowEnd ? order : order &+ 19 }
 
   // Owner word of a block's head: bits 15-0 DOMID_INVALID, 16-23 order plus one, 32-63 the previous block.
   static func head(order: Int, previous: UInt64) -> UInt64 {
@@ -51,12 +64,13 @@ public struct FrameAllocator: ~Copyable {
 
   mutating func push(_ ledger: borrowing FrameLedger, _ block: UInt64, _ order: Int, clean: UInt64) {
     let isClean = clean == 1 &<< UInt64(order)
-    let next = isClean ? cleanHeads[order] : heads[order]
+    let list = list(block, order)
+    let next = isClean ? cleanHeads[list] : heads[list]
     ledger.words.store(ledger.linkIndex(MachineFrame(block)), next | clean &<< 32)
     ledger.words.store(
       ledger.ownerIndex(MachineFrame(block)), FrameAllocator.head(order: order, previous: FrameAllocator.end))
     if next != FrameAllocator.end { setPrevious(ledger, next, block) }
-    if isClean { cleanHeads[order] = block } else { heads[order] = block }
+    if isClean { cleanHeads[list] = block } else { heads[list] = block }
     unknownFrames &+= 1 &<< UInt64(order) &- clean
   }
 
@@ -75,9 +89,9 @@ public struct FrameAllocator: ~Copyable {
       ledger.words.store(
         ledger.linkIndex(MachineFrame(previous)), next | self.clean(ledger, previous) &<< 32)
     } else if clean == 1 &<< UInt64(order) {
-      cleanHeads[order] = next
+      cleanHeads[list(block, order)] = next
     } else {
-      heads[order] = next
+      heads[list(block, order)] = next
     }
     if next != FrameAllocator.end { setPrevious(ledger, next, previous) }
     ledger.words.store(ledger.ownerIndex(MachineFrame(block)), FrameAllocator.inside)
@@ -87,13 +101,17 @@ public struct FrameAllocator: ~Copyable {
 
   /// Frees the block of 2^order frames that starts at `first`, joining it with its neighbours.
   public mutating func free(_ ledger: borrowing FrameLedger, _ first: MachineFrame, order: Int) {
-    var block = first.number
-    var order = order
-    precondition(block & (1 &<< UInt64(order) &- 1) == 0 && block &+ 1 &<< UInt64(order) <= ledger.frameCount)
+    precondition(
+      first.number & (1 &<< UInt64(order) &- 1) == 0 && first.number &+ 1 &<< UInt64(order) <= ledger.frameCount)
     freeFrames &+= 1 &<< UInt64(order)
     ledger.words.store(ledger.ownerIndex(first), FrameAllocator.inside)
     // What is given back may hold anything.
-    var clean: UInt64 = 0
+    join(ledger, first.number, order, clean: 0)
+  }
+
+  /// Puts a free block that is in no list into one, joined with its neighbours.
+  mutating func join(_ ledger: borrowing FrameLedger, _ block: UInt64, _ order: Int, clean: UInt64) {
+    var (block, order, clean) = (block, order, clean)
     while order < FrameAllocator.maxOrder {
       let half = UInt64(1) &<< UInt64(order)
       let buddy = block ^ half
@@ -127,22 +145,30 @@ public struct FrameAllocator: ~Copyable {
   /// The block that an allocation would be taken from the start of, and the block's order.
   func find(_ ledger: borrowing FrameLedger, order: Int, limit: UInt64) -> (block: UInt64, order: Int)? {
     guard order >= 0, order <= FrameAllocator.maxOrder else { return nil }
-    for from in order...FrameAllocator.maxOrder {
-      if let block = first(ledger, from: cleanHeads[from], order: order, limit: limit) { return (block, from) }
-      if let block = first(ledger, from: heads[from], order: order, limit: limit) { return (block, from) }
+    // Memory that any limit allows is taken first. Where the limit lies above a zone, the first block of a list will do.
+    var patience = FrameAllocator.patience
+    defer { Stretch.spend(Int32(truncatingIfNeeded: (FrameAllocator.patience &- patience) &>> 3)) }
+    for zone in stride(from: 19, through: 0, by: -19) {
+      if zone != 0 && limit <= lowEnd { continue }
+      for from in order...FrameAllocator.maxOrder {
+        let (clean, other) = (cleanHeads[zone &+ from], heads[zone &+ from])
+        if let block = first(ledger, from: clean, order: order, limit: limit, &patience) { return (block, from) }
+        if let block = first(ledger, from: other, order: order, limit: limit, &patience) { return (block, from) }
+      }
     }
     return nil
   }
 
   /// The first block of a list whose first 2^order frames end at or below `limit`.
-  private func first(_ ledger: borrowing FrameLedger, from head: UInt64, order: Int, limit: UInt64) -> UInt64? {
+  private func first(
+    _ ledger: borrowing FrameLedger, from head: UInt64, order: Int, limit: UInt64, _ patience: inout Int
+  ) -> UInt64? {
     var block = head
-    // A limit is rare (memory below 4 GiB for devices): look a bounded way down the list.
-    var patience = 2048
-    while block != FrameAllocator.end && block &+ 1 &<< UInt64(order) > limit && patience > 0 {
+    while block != FrameAllocator.end && block &+ 1 &<< UInt64(order) > limit {
+      if patience == 0 { return nil }
       block = next(ledger, block)
       patience &-= 1
     }
-    return block != FrameAllocator.end && block &+ 1 &<< UInt64(order) <= limit ? block : nil
+    return block == FrameAllocator.end ? nil : block
   }
 }

@@ -52,7 +52,7 @@ extension FrameLedger {
   }
 
   private func withholdOne(_ frame: MachineFrame, _ owner: DomainID) -> Bool {
-    guard self.owner(frame) == owner, takeLastReference(frame) != nil else { return false }
+    guard self.owner(frame) == owner, takeLastReference(frame) else { return false }
     // The one reference was the allocation; a use would have had its own (I5). The owner cannot change without one.
     if self.owner(frame) == owner && type(frame).count == 0 && !type(frame).isPartial { return true }
     restore(frame)
@@ -65,9 +65,8 @@ extension FrameLedger {
   /// False without memory.
   public func allocateWithheld(for owner: DomainID, limit: UInt64, into list: inout WithheldFrames) -> Bool {
     let order = list.order
-    guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order, limit: limit) })
-    else { return false }
-    settleFreed()
+    guard let first = takeBlock(order: order, limit: limit) else { return false }
+    settleDirty(first, order: order)
     accounts.noteFrames(owner, first, UInt64(1) &<< UInt64(order))
     for index in 0..<UInt64(1) &<< UInt64(order) {
       let frame = first + index
@@ -90,7 +89,17 @@ extension FrameLedger {
   /// Gives the list's next extent to the allocator; nil when all are given. The caller has told the machine-to-physical table.
   public func discard(next list: inout WithheldFrames) -> MachineFrame? {
     guard let extent = list.next(self) else { return nil }
-    for index in 0..<UInt64(1) &<< UInt64(list.order) { lastReferenceDropped(extent + index) }
+    // As `lastReferenceDropped`, but in one go: a large extent's frames one by one would take longer than a stretch.
+    let (owner, order) = (owner(extent), list.order)
+    for index in 0..<UInt64(1) &<< UInt64(order) {
+      words.store(typeIndex(extent + index), 0)
+      words.store(countIndex(extent + index), FrameLedger.dirty)
+      words.store(ownerIndex(extent + index), FrameAllocator.inside)
+    }
+    TLB.flushLocal()
+    noteFreed(TLB.clock)
+    withAllocator { allocator, ledger in allocator.free(ledger, extent, order: order) }
+    if accounts.isClosed(owner) { noteLeft(owner) }
     return extent
   }
 

@@ -50,10 +50,8 @@ extension FrameLedger {
 
   /// A frame for the hypervisor's own use, cleared; nil without memory. Only `freeOwn` gives it back.
   public func allocateOwn(order: Int = 0) -> MachineFrame? {
-    guard let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order) }) else {
-      return nil
-    }
-    settleFreed()
+    guard let first = takeBlock(order: order) else { return nil }
+    settleDirty(first, order: order)
     for index in 0..<UInt64(1) &<< UInt64(order) {
       let frame = first + index
       if words.load(countIndex(frame)) & FrameLedger.dirty != 0 { PhysicalWindow.clear(frame) }
@@ -65,7 +63,16 @@ extension FrameLedger {
     return first
   }
 
-  /// F1 for frames that were free: has every CPU flush that may still have a translation from a former owner.
+  /// F1 for frames that have just been allocated: has every CPU flush that may still have a translation from a former owner.
+  /// Nobody has one to a clean frame: it was cleared when nobody had (F2), and a free frame gets no new ones.
+  func settleDirty(_ first: MachineFrame, order: Int) {
+    for index in 0..<UInt64(1) &<< UInt64(order)
+    where words.load(countIndex(first + index)) & FrameLedger.dirty != 0 {
+      return settleFreed()
+    }
+  }
+
+  /// F1 for all frames that are free: has every CPU flush that may still have a translation from a former owner.
   func settleFreed() {
     let stamp = rest[].freeStamp.load()
     guard stamp != 0 else { return }
@@ -136,13 +143,11 @@ extension FrameLedger {
   ) -> MachineFrame? {
     let size = UInt64(1) &<< UInt64(order)
     guard accounts.charge(owner, size) else { return nil }
-    guard
-      let first = withAllocator({ allocator, ledger in allocator.allocate(ledger, order: order, limit: limit) })
-    else {
+    guard let first = takeBlock(order: order, limit: limit) else {
       accounts.release(owner, size)
       return nil
     }
-    settleFreed()
+    settleDirty(first, order: order)
     accounts.noteFrames(owner, first, size)
     for index in 0..<size {
       let frame = first + index
@@ -176,41 +181,61 @@ extension FrameLedger {
   /// Moves an allocated frame to another owner, which must be the only use of it: one reference and no type use. False if it
   /// is not so, or if the new owner is at its limit; nothing has changed then.
   public func transfer(_ frame: MachineFrame, from old: DomainID, to new: DomainID) -> Bool {
+    guard beginTransfer(frame, from: old) else { return false }
+    if completeTransfer(frame, from: old, to: new) { return true }
+    abandonTransfer(frame)
+    return false
+  }
+
+  /// Takes an allocated frame's only reference, so that nobody can name it, and every translation of it. False if there are other
+  /// uses; nothing has changed then. `completeTransfer` or `abandonTransfer` has to follow. With no lock held: it may have to
+  /// wait for other CPUs.
+  public func beginTransfer(_ frame: MachineFrame, from old: DomainID) -> Bool {
     guard covers(frame), owner(frame) == old, type(frame).count == 0, !type(frame).isPartial else { return false }
-    guard accounts.charge(new, 1) else { return false }
     // From one reference to none: nobody can take one now.
-    guard let seen = takeLastReference(frame) else {
-      accounts.release(new, 1)
+    guard takeLastReference(frame) else { return false }
+    // Who lost the race for it may have changed it before the reference was ours.
+    guard owner(frame) == old, type(frame).count == 0, !type(frame).isPartial else {
+      abandonTransfer(frame)
       return false
     }
-    accounts.release(old, 1)
-    accounts.noteFrames(new, frame, 1)
     // Reading, too, must end with the old owner's right to it; no stamp tells of mappings that could only read. (F1)
     TLB.flush(mayTranslate(frame, owner: old))
-    words.store(typeIndex(frame), 0)
-    words.store(linkIndex(frame), 0)
-    words.store(ownerIndex(frame), UInt64(new.raw))
-    words.store(countIndex(frame), seen & ~FrameLedger.foreign)
     return true
   }
 
-  /// Takes the reference that the frame's allocation is, if it is the only one: nobody can take another then. Gives the count
-  /// word as it was.
+  /// Gives a frame whose transfer has begun to its new owner. False if that one is at its limit.
+  public func completeTransfer(_ frame: MachineFrame, from old: DomainID, to new: DomainID) -> Bool {
+    guard accounts.charge(new, 1) else { return false }
+    accounts.release(old, 1)
+    accounts.noteFrames(new, frame, 1)
+    words.store(typeIndex(frame), 0)
+    words.store(linkIndex(frame), 0)
+    words.store(ownerIndex(frame), UInt64(new.raw))
+    words.store(countIndex(frame), FrameLedger.allocated | words.load(countIndex(frame)) & FrameLedger.dirty | 1)
+    return true
+  }
+
+  /// Takes the reference that the frame's allocation is, if it is the only one: nobody can take another then. Gives whether it
+  /// was.
   ///
   /// A stranger who has owned the frame until just now may be about to find that it does not any more, and have counted itself
   /// for that long (`take`). That is not the owner's fault, so a few turns are waited for.
-  func takeLastReference(_ frame: MachineFrame) -> UInt64? {
+  func takeLastReference(_ frame: MachineFrame) -> Bool {
     for _ in 0..<64 {
       let seen = words.load(countIndex(frame))
-      guard seen & FrameLedger.allocated != 0, seen & FrameLedger.countMask != 0 else { return nil }
+      guard seen & FrameLedger.allocated != 0, seen & FrameLedger.countMask != 0 else { return false }
       if seen & FrameLedger.countMask > 1 {
         Waiting.step()
       } else if words.compareExchange(countIndex(frame), expected: seen, desired: seen &- 1) == seen {
-        return seen
+        return true
       }
     }
-    return nil
+    return false
   }
+
+  /// Gives a frame whose transfer has begun back to its owner.
+  public func abandonTransfer(_ frame: MachineFrame) { words.fetchAdd(countIndex(frame), 1) }
 
   /// Moves the stamp of the last frame freed forward: CPUs free frames at the same time, and the latest counts.
   func noteFreed(_ stamp: UInt64) {
@@ -225,11 +250,7 @@ extension FrameLedger {
   /// I6: the count has reached zero; nobody can name the frame any more.
   func lastReferenceDropped(_ frame: MachineFrame) {
     let (seen, owner) = (words.load(countIndex(frame)), owner(frame))
-    if seen & FrameLedger.surrendered != 0 {
-      // The owner gave it back while it was mapped: whatever still translates to it goes now, not at the next allocation.
-      accounts.release(owner, 1)
-      flushStale(accounts.translating(owner), since: TLB.clock)
-    }
+    if seen & FrameLedger.surrendered != 0 { accounts.release(owner, 1) }
     if seen & FrameLedger.shared != 0 { accounts.releaseShared(owner) }
     let isOwnersEnd = accounts.isClosed(owner)
     words.store(typeIndex(frame), 0)

@@ -187,6 +187,8 @@ struct LedgerRest: ~Copyable {
   var forbiddenDevices = SmallFrameSet()
   /// The flush clock when a domain's frame was last freed: who allocates afterwards settles it (F1).
   var freeStamp = AtomicWord(0)
+  /// When a scrubber last had others flush (`Stretch.time`).
+  var scrubbersFlush = AtomicWord(0)
   /// Not zero after a reference went that the end of its frame's owner may have waited for.
   var endNotice = AtomicWord(0)
 

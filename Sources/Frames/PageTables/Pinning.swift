@@ -8,9 +8,9 @@ extension FrameLedger {
   ///
   /// - Throws: `invalid` if it cannot be such a table or is pinned already; `restart` when preempted.
   public func pin(
-    _ frame: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+    _ frame: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork
   ) throws(XenError) {
-    try use(frame, level: level, rules, &work, &budget)
+    try use(frame, level: level, rules, &work)
     if words.fetchOr(typeIndex(frame), TypeWord.pinned) & TypeWord.pinned != 0 {
       release(frame, &work)
       drop(frame)
@@ -33,11 +33,11 @@ extension FrameLedger {
 
   /// Takes a reference and a use as page table of `level`, for a base pointer. `stopUsing` gives them up.
   public func use(
-    _ frame: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+    _ frame: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork
   ) throws(XenError) {
-    if !work.isEmpty { guard drain(&work, &budget) else { throw .restart } }
+    if !work.isEmpty { guard drain(&work) else { throw .restart } }
     guard take(frame, owner: rules.tableOwner) else { throw .invalid }
-    do { try promote(frame, level: level, rules, &work, &budget) } catch {
+    do { try promote(frame, level: level, rules, &work) } catch {
       drop(frame)
       throw error
     }

@@ -84,10 +84,10 @@ extension FrameLedger {
     work.first = table
   }
 
-  /// Takes queued tables apart until there are none or the budget is used up. Gives whether none are left. (Rule T1.)
-  public func drain(_ work: inout PageTableWork, _ budget: inout EntryBudget) -> Bool {
+  /// Takes queued tables apart until there are none or the stretch is over. Gives whether none are left. (Rule T1.)
+  public func drain(_ work: inout PageTableWork) -> Bool {
     while work.first != .invalid {
-      guard budget.left > 0 else { return false }
+      guard !Stretch.isOver else { return false }
       let table = work.first
       guard let level = type(table).type.level else { preconditionFailure("a frame in the queue is no table") }
       var left = progress(table)
@@ -103,12 +103,12 @@ extension FrameLedger {
         }
         let entry = PhysicalWindow.load(table, word: index)
         if entry & PTE.present != 0 || index & 7 == 0 {
-          guard budget.left > 0 else {
+          guard !Stretch.isOver else {
             setProgress(table, left)
             enqueue(table, &work)
             return false
           }
-          budget.left &-= 1
+          Stretch.spend()
         }
         if entry & PTE.present != 0 {
           if level == 1 {
@@ -124,7 +124,7 @@ extension FrameLedger {
       if level == 4 {
         for slot in HypervisorSpace.firstSlot..<HypervisorSpace.endSlot { PhysicalWindow.store(table, word: slot, 0) }
       }
-      budget.chargeTable()
+      Stretch.spend(Stretch.table)
       setProgress(table, 0)
       setLinear(table, uses: 0, users: 0)
       // Unused from here on; the stamp says from when (F1).

@@ -15,14 +15,14 @@ extension FrameLedger {
   @inline(__always)
   public func updateEntry(
     _ table: MachineFrame, _ index: Int, to raw: UInt64, expected: UInt64? = nil, keepAccessedDirty: Bool = false,
-    _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+    _ rules: EntryRules, _ work: inout PageTableWork
   ) throws(XenError) -> Bool {
-    if !work.isEmpty { guard drain(&work, &budget) else { throw .restart } }
+    if !work.isEmpty { guard drain(&work) else { throw .restart } }
     let word = type(table)
     if word.type == .level1 && word.isValidated && word.count > 0 && owner(table) == rules.tableOwner {
       return try updateLevel1(table, index, raw, expected, keepAccessedDirty, rules, &work)
     }
-    return try updateOther(table, index, raw, expected, keepAccessedDirty, rules, &work, &budget)
+    return try updateOther(table, index, raw, expected, keepAccessedDirty, rules, &work)
   }
 
   @inline(__always)
@@ -68,7 +68,7 @@ extension FrameLedger {
   @inline(never)
   private func updateOther(
     _ table: MachineFrame, _ index: Int, _ raw: UInt64, _ expected: UInt64?, _ keepAccessedDirty: Bool,
-    _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+    _ rules: EntryRules, _ work: inout PageTableWork
   ) throws(XenError) -> Bool {
     guard take(table, owner: rules.tableOwner) else { throw .invalid }
     defer { drop(table) }
@@ -93,7 +93,7 @@ extension FrameLedger {
       guard take(target, owner: rules.tableOwner) else { throw .invalid }
       do {
         if !admitLinear(entry, in: table, level: level, target: target) {
-          try promote(target, level: level &- 1, rules, &work, &budget)
+          try promote(target, level: level &- 1, rules, &work)
         }
       } catch {
         drop(target)

@@ -19,30 +19,22 @@ extension TypeWord {
   @inlinable public var isActive: Bool { raw & TypeWord.active != 0 }
 }
 
-/// A limit on work between two looks at the clock: how many entries a stretch may handle. To have looked through a table counts
-/// as some entries too, or tables without any would cost nothing. Every stretch with at least one entry gets somewhere.
-public struct EntryBudget: BitwiseCopyable {
-  /// Entries left.
-  public var left: Int
-  /// Some hundred microseconds' worth.
-  public init(entries: Int = 8192) { left = entries }
-
-  /// Counts a table that has been looked through to its end.
-  @inline(__always)
-  mutating func chargeTable() { left &-= 16 }
+extension Stretch {
+  /// What it takes to look through a table, besides its entries: or tables without any would cost nothing.
+  static let table: Int32 = 16
 }
 
 extension FrameLedger {
   /// Adds a use of a frame as page table of `level`, validating it if it is not one yet. The caller holds a reference and the
   /// domain's page-table lock.
   ///
-  /// - Throws: `invalid` if the frame is in another use or an entry is bad; `restart` if the budget is used up.
+  /// - Throws: `invalid` if the frame is in another use or an entry is bad; `restart` if the stretch is over.
   func promote(
-    _ frame: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+    _ frame: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork
   ) throws(XenError) {
     if takeValidated(frame, level: level) { return }
     try claim(frame, level: level, &work)
-    try validate(frame, level: level, rules, &work, &budget)
+    try validate(frame, level: level, rules, &work)
   }
 
   /// Adds a use of a table that is validated already. False if it is not a table of that level.
@@ -90,8 +82,7 @@ extension FrameLedger {
 
   /// Validates a partial table to the end, and gives it one use.
   private func validate(
-    _ top: MachineFrame, level topLevel: Int, _ rules: EntryRules, _ work: inout PageTableWork,
-    _ budget: inout EntryBudget
+    _ top: MachineFrame, level topLevel: Int, _ rules: EntryRules, _ work: inout PageTableWork
   ) throws(XenError) {
     // The tables from the top down to the one at work, by level.
     var path = InlineArray<5, MachineFrame>(repeating: .invalid)
@@ -103,10 +94,10 @@ extension FrameLedger {
       do {
         let waiting: MachineFrame?
         if level == 1 {
-          try admitAllLevel1(table, rules, &work, &budget)
+          try admitAllLevel1(table, rules, &work)
           waiting = nil
         } else {
-          waiting = try admitHigherUntilBlocked(table, level: level, rules, &work, &budget)
+          waiting = try admitHigherUntilBlocked(table, level: level, rules, &work)
         }
         if let lower = waiting {
           level &-= 1
@@ -122,7 +113,7 @@ extension FrameLedger {
         throw error
       }
       complete(table, level: level)
-      budget.chargeTable()
+      Stretch.spend(Stretch.table)
       if level == topLevel { return }
       // The entry that led here now holds what it should: the reference it took, and this first use.
       level &+= 1
@@ -138,17 +129,17 @@ extension FrameLedger {
   }
 
   private func admitAllLevel1(
-    _ table: MachineFrame, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+    _ table: MachineFrame, _ rules: EntryRules, _ work: inout PageTableWork
   ) throws(XenError) {
     var index = progress(table)
     while true {
       index = PhysicalWindow.firstWord(table, from: index, with: PTE.present)
       if index == 512 { break }
-      guard budget.left > 0 else {
+      guard !Stretch.isOver else {
         setProgress(table, index)
         throw .restart
       }
-      budget.left &-= 1
+      Stretch.spend()
       let raw = PhysicalWindow.load(table, word: index)
       // The guest cannot change it any more, but let nothing hang on that here.
       if raw & PTE.present != 0 {
@@ -168,7 +159,7 @@ extension FrameLedger {
   /// Admits entries until the table is through (nil) or one leads to a table that must be validated first: that is given, with
   /// a reference taken for the entry.
   private func admitHigherUntilBlocked(
-    _ table: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork, _ budget: inout EntryBudget
+    _ table: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork
   ) throws(XenError) -> MachineFrame? {
     var index = progress(table)
     if level == 4 && index == 0 { installHypervisorSlots(table, rules) }
@@ -182,10 +173,10 @@ extension FrameLedger {
       let raw = PhysicalWindow.load(table, word: index)
       if raw & PTE.present != 0 || index & 7 == 0 {
         setProgress(table, index)
-        guard budget.left > 0 else { throw .restart }
+        guard !Stretch.isOver else { throw .restart }
       }
       guard raw & PTE.present != 0 else {
-        if index & 7 == 0 { budget.left &-= 1 }
+        if index & 7 == 0 { Stretch.spend() }
         index &+= 1
         continue
       }
@@ -194,7 +185,7 @@ extension FrameLedger {
       guard take(target, owner: rules.tableOwner) else { throw .invalid }
       if takeValidated(target, level: level &- 1) || admitLinear(entry, in: table, level: level, target: target) {
         if entry != raw { PhysicalWindow.store(table, word: index, entry) }
-        budget.left &-= 1
+        Stretch.spend()
         index &+= 1
         continue
       }

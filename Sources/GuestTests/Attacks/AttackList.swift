@@ -72,6 +72,7 @@ func allAttacks() -> [Guest] {
     spinForever(),
     flushStorm(),
     pinStorm(),
+    pinLists(),
     mapStorm(),
     emulationRace(),
     tableChurn(),

@@ -42,7 +42,10 @@ func healthyGuest() -> Guest {
     let topEntry = EntryPlace.find(pages, level: 4).value
     var lastTime = Time.system()
     var number: UInt64 = 0
+    var due: UInt64 = 0
     while true {
+      // How late it came to run, for whoever reads the log: it depends on the host as well.
+      let late = due == 0 ? 0 : Time.system() &- due
       // What is its own: memory, the way to it, its grant, its time, its machine-to-page entries, its registers.
       for page in 0..<patternPages where !isFilled(pages + page * pageSize, page) { sick("memory was changed") }
       if !isFilled(granted, 77) { sick("the granted page was changed") }
@@ -60,8 +63,11 @@ func healthyGuest() -> Guest {
       gk_set_vector0(number &* 0x9e37_79b9_7f4a_7c15)
       Console.put("BEAT ")
       Console.put(decimal: Int64(number))
+      Console.put(" late ")
+      Console.put(decimal: Int64(late / 1000))
       Console.end()
-      poll.set64(16, now + beat)
+      due = now + beat
+      poll.set64(16, due)
       hypercall(__HYPERVISOR_sched_op, UInt64(SCHEDOP_poll), poll.address)
       if gk_get_vector0() != number &* 0x9e37_79b9_7f4a_7c15 { sick("a vector register was changed") }
     }

@@ -27,6 +27,24 @@ func flushStorm() -> Guest {
   }
 }
 
+/// attack-pin-lists: lists of pins and unpins of tables that take long, in one call: half a second with interrupts off, if each
+/// of them had a time limit of its own.
+func pinLists() -> Guest {
+  attack("attack-pin-lists", "a multicall of lists that pin and unpin full tables") { () throws(Failure) in
+    let full = FullTables()
+    let list = pinList(Frames.machine(full.l2), operations: 62)
+    let calls = makeMulticall(__HYPERVISOR_mmuext_op, [list, 62, 0, UInt64(selfDomain)])
+    let untouched = Request()
+    for word in UInt64(0)..<504 { untouched.set64(word * 8, Memory.load64(calls + word * 8)) }
+    let end = Time.system() + 2_000_000_000
+    while Time.system() < end {
+      // What is left of a call that is interrupted stands in the list.
+      for word in UInt64(0)..<504 { Memory.store64(calls + word * 8, untouched.get64(word * 8)) }
+      try expect("multicall", hypercall(__HYPERVISOR_multicall, calls, 63), 0)
+    }
+  }
+}
+
 /// attack-pin-storm: whole address spaces pinned, unpinned, changed, by two vCPUs over the same tables.
 func pinStorm() -> Guest {
   attack("attack-pin-storm", "two vCPUs pin, unpin and change the same tables") { () throws(Failure) in

@@ -15,7 +15,6 @@ extension Hypercall {
       return .success
     }
     var entry = address(0)
-    var budget = PreemptionBudget()
     while true {
       var words = InlineArray<2, UInt64>(repeating: 0)
       words = try GuestMemory.fetch(entry, initial: words)
@@ -23,7 +22,8 @@ extension Hypercall {
       guard LinearAddress(words[1]).isCanonical else { throw .invalid }
       try vcpu.setTrap(vector: UInt8(truncatingIfNeeded: words[0]), word: words[0], address: words[1])
       entry = entry + 16
-      if budget.isExhausted() {
+      Stretch.spend()
+      if Stretch.isOver {
         arguments[0] = entry.raw
         return .again
       }

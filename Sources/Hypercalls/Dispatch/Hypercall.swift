@@ -56,29 +56,6 @@ public enum HypercallOutcome {
   public static var success: HypercallOutcome { .done(0) }
 }
 
-/// A limit on the time that one stretch of a long operation takes. Interrupts are off in the hypervisor, so a stretch is kept to
-/// some 100 microseconds.
-public struct PreemptionBudget {
-  var end: UInt64 = 0
-  var steps = 0
-
-  /// A fresh budget; the clock starts at the first look at it.
-  public init() {}
-
-  /// Whether it is time to stop. Looks at the clock at every 32nd call only, so it costs nothing much in a tight loop.
-  @inline(__always)
-  public mutating func isExhausted() -> Bool {
-    steps &+= 1
-    if steps & 31 != 0 { return false }
-    let now = Hypervisor.now
-    if end == 0 {
-      end = now &+ 100_000
-      return false
-    }
-    return now >= end
-  }
-}
-
 extension GuestMemory {
   /// As `read`, with the error that hypercalls give.
   public static func fetch<T: BitwiseCopyable>(_ from: LinearAddress, initial: T) throws(XenError) -> T {

@@ -13,7 +13,6 @@ extension Hypercall {
   mutating func multicall() throws(XenError) -> HypercallOutcome {
     var entry = address(0)
     var left = UInt32(truncatingIfNeeded: arguments[1])
-    var budget = PreemptionBudget()
     while left > 0 {
       var words = InlineArray<8, UInt64>(repeating: 0)
       words = try GuestMemory.fetch(entry, initial: words)
@@ -46,7 +45,8 @@ extension Hypercall {
       try GuestMemory.put(entry + 8, result)
       entry = entry + 64
       left &-= 1
-      if left > 0 && budget.isExhausted() {
+      Stretch.spend()
+      if left > 0 && Stretch.isOver {
         arguments[0] = entry.raw
         arguments[1] = UInt64(left)
         return .again

@@ -9,6 +9,7 @@ public enum SystemCall {
   /// Handles the SYSCALL whose frame this is. Returns with the frame ready to be resumed.
   @inline(__always)
   public static func handle(_ frame: Ref<TrapFrame>) {
+    Stretch.begin(.call(frame[].rax, frame[].rdi))
     guard let vcpu = Ref<PhysicalCPU>.current[].vcpu else { return GuestExit.prepare(frame) }
     if vcpu[].isKernelMode {
       // A SYSCALL in the last two bytes below the gap returns to an address that no CPU can go to. Intel's CPUs would fault
@@ -28,6 +29,7 @@ public enum SystemCall {
 
   /// Handles a SYSCALL from 32-bit code: applications have it if their kernel has an entry point for it.
   public static func handleCompat(_ frame: Ref<TrapFrame>) {
+    Stretch.begin(.call(frame[].rax, frame[].rdi))
     if let vcpu = Ref<PhysicalCPU>.current[].vcpu { vcpu.compatSystemCall(frame) }
     GuestExit.prepare(frame)
   }

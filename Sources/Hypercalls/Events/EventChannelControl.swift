@@ -70,9 +70,9 @@ func setPriority(_ call: Hypercall, _ at: LinearAddress) throws(XenError) {
 func reset(_ call: inout Hypercall, _ at: LinearAddress) throws(XenError) -> HypercallOutcome {
   let target = try call.target(try GuestMemory.fetch(at, initial: UInt16(0)))
   var next = UInt32(truncatingIfNeeded: min(call.arguments[2], UInt64(EventChannels.fifoPorts)))
-  var budget = PreemptionBudget()
   while !Events.closeAll(target, next: &next, count: 8) {
-    if budget.isExhausted() {
+    Stretch.spend(16)
+    if Stretch.isOver {
       call.arguments[0] = EventChannelOperation.resetContinued.rawValue
       call.arguments[2] = UInt64(next)
       return .again

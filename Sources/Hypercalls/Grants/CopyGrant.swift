@@ -15,7 +15,7 @@ import XenABI
 /// - Throws: as `GrantBatch.run`.
 func copyGrants(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let domain = call.domain
-  return try GrantBatch.run(&call, initial: CopyEntry.zero) { entry in
+  return try GrantBatch.run(&call, initial: CopyEntry.zero, units: 8) { entry in
     do throws(GrantStatus) {
       try copyGrant(domain, entry)
       return .okay

@@ -16,7 +16,6 @@ import XenABI
 ///   caller has no mapping of; `noSuchDomain` for a frame that is no domain's; `invalid` for a bad count; `fault`.
 func flushGrantCaches(_ call: inout Hypercall) throws(XenError) -> HypercallOutcome {
   let count = try GrantBatch.count(call)
-  var budget = PreemptionBudget()
   // How far the search among the caller's mappings has come: kept in the upper half of the first argument, of which the lower
   // is the sub-operation. A guest that sets it skips some of its own mappings.
   var handle = Int(call.arguments[0] &>> 32)
@@ -26,7 +25,10 @@ func flushGrantCaches(_ call: inout Hypercall) throws(XenError) -> HypercallOutc
     let entry = try GuestMemory.fetch(address, initial: CacheFlushEntry.zero)
     if let frame = try checkCacheFlush(call, entry) {
       var search = Search.goesOn
-      while search == .goesOn && !budget.isExhausted() { search = findMapping(call.domain, frame, from: &handle) }
+      while search == .goesOn && !Stretch.isOver {
+        search = findMapping(call.domain, frame, from: &handle)
+        Stretch.spend(8)
+      }
       if search == .missed { throw .notPermitted }
       if search == .goesOn {
         leave(&call, done, count, handle: handle)
@@ -35,7 +37,8 @@ func flushGrantCaches(_ call: inout Hypercall) throws(XenError) -> HypercallOutc
       handle = 0
     }
     done &+= 1
-    if budget.isExhausted() && done < count {
+    Stretch.spend()
+    if done < count && Stretch.isOver {
       leave(&call, done, count, handle: 0)
       return .again
     }

@@ -21,15 +21,14 @@ enum GrantBatch {
   /// Runs `body` for each entry; what it returns becomes the entry's status. `settle` runs after each `chunk` entries and
   /// before the end, however that comes about: what `body` has put off is done there.
   ///
-  /// When it is time to stop, the arguments are moved on to the entries that are left.
+  /// An entry takes `units` of the stretch. When it is time to stop, the arguments are moved on to the entries that are left.
   ///
   /// - Throws: `invalid` for a bad count; `fault` if an entry cannot be read or written. Entries before that are done.
   @inline(__always)
   static func run<Entry: GrantBatchEntry & BitwiseCopyable>(
-    _ call: inout Hypercall, initial: Entry, settle: () -> Void = {}, _ body: (inout Entry) -> GrantStatus
+    _ call: inout Hypercall, initial: Entry, units: Int32 = 2, settle: () -> Void = {}, _ body: (inout Entry) -> GrantStatus
   ) throws(XenError) -> HypercallOutcome {
     let count = try count(call)
-    var budget = PreemptionBudget()
     var address = call.address(1)
     var done = 0
     while done < count {
@@ -42,7 +41,8 @@ enum GrantBatch {
       done &+= 1
       address = address + UInt64(MemoryLayout<Entry>.stride)
       if done & (chunk &- 1) == 0 { settle() }
-      if budget.isExhausted() && done < count {
+      Stretch.spend(units)
+      if done < count && Stretch.isOver {
         settle()
         call.arguments[1] = address.raw
         call.arguments[2] = UInt64(count &- done)

@@ -19,7 +19,7 @@ func transferFrames(_ call: inout Hypercall) throws(XenError) -> HypercallOutcom
     let frame = MachineFrame(UInt64(entry.mfn))
     let own = giver[].id
     guard PhysicalWindow.contains(frame), ledger[].owner(frame) == own, ledger[].isAllocated(frame),
-      ledger[].count(frame) == 1, ledger[].type(frame).count == 0, !ledger[].type(frame).isPartial
+      ledger[].beginTransfer(frame, from: own)
     else { return .badPage }
     do throws(GrantStatus) {
       guard let taker = Hypervisor.domain(DomainID(entry.domid)) else { throw .badDomain }
@@ -27,7 +27,9 @@ func transferFrames(_ call: inout Hypercall) throws(XenError) -> HypercallOutcom
       try taker[].grants.withLock { table throws(GrantStatus) in try table.receive(frame, from: own, by: reference) }
       return .okay
     } catch {
-      // Not if it has become the receiver's, or another vCPU has been faster.
+      // Not if it has been the receiver's for a moment.
+      if ledger[].owner(frame) != own || ledger[].count(frame) != 0 { return error }
+      ledger[].abandonTransfer(frame)
       if ledger[].endAllocation(frame, owner: own) {
         Ref<Hypervisor>.shared[].machineToPhysical.store(frame, MachineToPhysical.invalid)
       }

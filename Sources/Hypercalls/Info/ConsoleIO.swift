@@ -23,7 +23,6 @@ extension Hypercall {
     var buffer = InlineArray<128, UInt8>(repeating: 0)
     var left = Int(count)
     var from = address(2)
-    var budget = PreemptionBudget()
     while left > 0 {
       let chunk = min(left, 128)
       var span = buffer.mutableSpan
@@ -31,7 +30,8 @@ extension Hypercall {
       Ref<Console>.shared.write(raw: buffer.span.extracting(0..<chunk))
       left &-= chunk
       from = from + UInt64(chunk)
-      if left > 0 && budget.isExhausted() {
+      Stretch.spend(32)
+      if left > 0 && Stretch.isOver {
         arguments[1] = UInt64(left)
         arguments[2] = from.raw
         return .again

@@ -55,8 +55,7 @@ extension Hypercall {
   /// - Returns: Whether none are left. The caller's own are no matter of this call (`GuestExit`).
   func settleTables(of other: Ref<Domain>) -> Bool {
     if other == domain { return true }
-    var budget = EntryBudget()
-    return other[].pageTables.withLock { ledger[].drain(&$0, &budget) }
+    return other[].pageTables.withLock { ledger[].drain(&$0) }
   }
 }
 

@@ -21,7 +21,6 @@ extension Hypercall {
     let owner = try tableOwner(target)
     if isResumed && left == 0 && !settleTables(of: owner) { return .again }
     var failure: XenError? = nil
-    var budget = PreemptionBudget()
     while left > 0 {
       do {
         let words = try GuestMemory.fetchWords3(request)
@@ -33,7 +32,8 @@ extension Hypercall {
       left &-= 1
       done &+= 1
       request = request + 24
-      if left > 0 && budget.isExhausted() {
+      Stretch.spend()
+      if left > 0 && Stretch.isOver {
         failure = .restart
         break
       }
@@ -70,10 +70,9 @@ extension Hypercall {
     }
     switch command {
     case 0...3:  // MMUEXT_PIN_L1_TABLE to _L4_
-      var budget = EntryBudget()
       try owner[].pageTables.withLock { work throws(XenError) in
         defer { if owner == domain { noteTeardown(work.isEmpty) } }
-        try ledger[].pin(frame, level: Int(command) &+ 1, owner.entryRules(), &work, &budget)
+        try ledger[].pin(frame, level: Int(command) &+ 1, owner.entryRules(), &work)
       }
     case 4:  // MMUEXT_UNPIN_TABLE
       try owner[].pageTables.withLock { work throws(XenError) in
@@ -110,10 +109,9 @@ extension Hypercall {
   private mutating func newBasePointer(_ frame: MachineFrame) throws(XenError) {
     let old = vcpu[].kernelTable
     if old == frame { return TLB.flushLocal() }
-    var budget = EntryBudget()
     try domain[].pageTables.withLock { work throws(XenError) in
       defer { noteTeardown(work.isEmpty) }
-      try ledger[].use(frame, level: 4, domain.entryRules(), &work, &budget)
+      try ledger[].use(frame, level: 4, domain.entryRules(), &work)
       showMachineToPhysical(frame, true)
       // The new one first: the CPU must not be left on a table that is being taken apart.
       vcpu[].kernelTable = frame
@@ -127,11 +125,10 @@ extension Hypercall {
     let old = vcpu[].userTable
     let new: MachineFrame? = frame.number == 0 ? nil : frame
     if old == new { return }
-    var budget = EntryBudget()
     try domain[].pageTables.withLock { work throws(XenError) in
       defer { noteTeardown(work.isEmpty) }
       if let new {
-        try ledger[].use(new, level: 4, domain.entryRules(), &work, &budget)
+        try ledger[].use(new, level: 4, domain.entryRules(), &work)
         showMachineToPhysical(new, domain[].assists.load() & VMAssist.strictM2P == 0)
       }
       vcpu[].userTable = new

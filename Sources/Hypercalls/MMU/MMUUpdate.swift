@@ -23,7 +23,6 @@ extension Hypercall {
     if isResumed && doneAddress.raw != 0 { done = try GuestMemory.fetch(doneAddress, initial: UInt32(0)) }
     if isResumed && left == 0 && !settleTables(of: target.tables) { return .again }
     var failure: XenError? = nil
-    var budget = PreemptionBudget()
     while left > 0 {
       do {
         let words = try GuestMemory.fetchWords2(request)
@@ -35,7 +34,8 @@ extension Hypercall {
       left &-= 1
       done &+= 1
       request = request + 16
-      if left > 0 && budget.isExhausted() {
+      Stretch.spend()
+      if left > 0 && Stretch.isOver {
         failure = .restart
         break
       }
@@ -75,11 +75,10 @@ extension Hypercall {
       let index = Int((pointer & 0xfff) &>> 3)
       // A machine address above all memory names nothing.
       guard PhysicalWindow.contains(table), pointer & 4 == 0 else { throw .invalid }
-      var budget = EntryBudget()
       try target.tables[].pageTables.withLock { work throws(XenError) in
         defer { noteTeardown(work.isEmpty) }
         try ledger[].updateEntry(
-          table, index, to: value, keepAccessedDirty: pointer & 3 == 2, target.rules, &work, &budget)
+          table, index, to: value, keepAccessedDirty: pointer & 3 == 2, target.rules, &work)
       }
     case 1:
       let frame = MachineFrame(physical: pointer)

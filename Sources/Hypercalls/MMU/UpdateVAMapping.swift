@@ -27,10 +27,9 @@ extension Hypercall {
     guard !linear.isHypervisor, linear.isCanonical, let place = GuestTables.level1Entry(vcpu, linear) else {
       throw .invalid
     }
-    var budget = EntryBudget()
     try domain[].pageTables.withLock { work throws(XenError) in
       defer { noteTeardown(work.isEmpty) }
-      try ledger[].updateEntry(place.table, place.index, to: value, rules, &work, &budget)
+      try ledger[].updateEntry(place.table, place.index, to: value, rules, &work)
     }
     if flags & 3 != 0 { try flush(linear, flags) }
     return .success

@@ -18,30 +18,35 @@ func decreaseReservation(
   guard let wire = try? GuestMemory.fetch(at, initial: martlet_memory_reservation()) else { return .done(command.done) }
   let request = MemoryReservation(wire)
   let domain = try call.target(request.domain)
+  guard request.order <= MemoryReservation.maximumOrder(call.domain),
+    request.count <= MemoryReservation.countLimit &>> UInt64(request.order)
+  else { return .done(0) }
+  // An interrupted call counts in frames: a large extent takes more than a stretch.
+  var done = command.done
   // Frames that were tables of another domain's come free only when they have been taken apart.
-  guard call.settleTables(of: domain) else { return .again }
-  guard request.count <= MemoryReservation.countLimit, command.done < request.count,
-    request.order <= MemoryReservation.maximumOrder(call.domain)
-  else { return .done(command.done) }
-  var progress = ExtentProgress(done: command.done, order: request.order)
-  while progress.done < request.count {
-    guard let first = try? GuestMemory.read64(request.entry(progress.done)) else { break }
-    guard removeExtent(domain, MachineFrame(first), frames: request.extentSize) else { break }
-    if progress.advance() && progress.done < request.count {
-      call.arguments[0] = command.argument(done: progress.done)
-      return .again
-    }
+  var isOver = !call.settleTables(of: domain)
+  let end = request.count &<< UInt64(request.order)
+  while done < end && !isOver {
+    guard let first = try? GuestMemory.read64(request.entry(done &>> UInt64(request.order))) else { break }
+    guard removeFrames(domain, MachineFrame(first), request.extentSize, &done) else { break }
+    isOver = Stretch.isOver
   }
-  guard call.settleTables(of: domain) else {
-    call.arguments[0] = command.argument(done: progress.done)
+  if !isOver || done >= end { isOver = !call.settleTables(of: domain) }
+  if isOver {
+    call.arguments[0] = command.argument(done: done)
     return .again
   }
-  return .done(progress.done)
+  return .done(done &>> UInt64(request.order))
 }
 
-/// Ends the allocation of an extent's frames; false at the first that is not the domain's.
-private func removeExtent(_ domain: Ref<Domain>, _ first: MachineFrame, frames: UInt64) -> Bool {
-  guard first.number <= ledger[].frameCount, frames <= ledger[].frameCount &- first.number else { return false }
-  for offset in 0..<frames where !domain.surrender(first + offset) { return false }
+/// Ends the allocation of the frames of an extent that are left, as long as there is time; false at the first that is not the
+/// domain's.
+private func removeFrames(_ domain: Ref<Domain>, _ first: MachineFrame, _ size: UInt64, _ done: inout UInt64) -> Bool {
+  guard first.number <= ledger[].frameCount, size <= ledger[].frameCount &- first.number else { return false }
+  repeat {
+    guard domain.surrender(first + (done & (size &- 1))) else { return false }
+    done &+= 1
+    Stretch.spend(2)
+  } while done & (size &- 1) != 0 && !Stretch.isOver
   return true
 }

@@ -65,32 +65,26 @@ struct MemoryReservation {
 /// The extents of one call, one after the other: where the call stands, and when it has to pause.
 struct ExtentProgress {
   var done: UInt64
-  private var budget = PreemptionBudget()
-  private let weight: Int
+  private let units: Int32
 
   /// Starts after `done` extents of 2^order frames.
   init(done: UInt64, order: UInt32) {
     self.done = done
-    // The budget looks at the clock at every 32nd step: an extent counts as many as it takes small ones' time.
-    weight = order >= 5 ? 32 : 1 &<< Int(order)
+    units = 1 &<< Int32(order)
   }
 
   /// Has the frames of the next extent cleared, as long as there is time; whether they are. (A large extent takes longer to clear
   /// than a stretch may last.)
   mutating func prepare(order: UInt32, limit: UInt64) -> Bool {
     guard order >= 7 else { return true }
-    while !ledger[].prepare(order: Int(order), limit: limit) {
-      // Each turn takes as long as 32 small extents.
-      for _ in 0..<32 where budget.isExhausted() { return false }
-    }
+    while !ledger[].prepare(order: Int(order), limit: limit) { if Stretch.isOver { return false } }
     return true
   }
 
   /// Notes that an extent is done; whether it is time to pause.
   mutating func advance() -> Bool {
     done &+= 1
-    var isOver = false
-    for _ in 0..<weight where budget.isExhausted() { isOver = true }
-    return isOver
+    Stretch.spend(units)
+    return Stretch.isOver
   }
 }

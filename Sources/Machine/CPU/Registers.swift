@@ -143,9 +143,17 @@ public enum Registers {
   }
 
   /// Halts with interrupts on until one comes; they are off again afterwards.
-  public static func waitForInterrupt() { martlet_sti_hlt_cli() }
-  /// Lets pending interrupts in.
-  public static func allowInterrupts() { martlet_sti_nop_cli() }
+  public static func waitForInterrupt() {
+    Stretch.measure()
+    martlet_sti_hlt_cli()
+    Stretch.resume()
+  }
+  /// Lets pending interrupts in. Another stretch begins.
+  public static func allowInterrupts() {
+    Stretch.measure()
+    martlet_sti_nop_cli()
+    Stretch.resume()
+  }
   /// One turn of a loop that waits for something outside this CPU.
   public static func pause() { martlet_pause() }
   /// Stops this CPU for good (an NMI or reset ends it).

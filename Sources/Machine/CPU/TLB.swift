@@ -65,6 +65,12 @@ public enum TLB {
       }
     }
     if cpus.contains(me) { flushLocal() }
+    if !remote.isEmpty {
+      Stretch.spend(Stretch.flushRound)
+      #if os(Linux)
+        martlet_simulated.locks_at_flush |= martlet_simulated_stack_info.locks_held
+      #endif
+    }
     while let cpu = remote.first {
       remote.remove(cpu)
       while !hasFlushed(cpu, since: stamp) { Waiting.step() }

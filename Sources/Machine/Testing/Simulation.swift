@@ -65,6 +65,24 @@
       martlet_simulated.interrupts_sent
     }
 
+    /// After how many units of work each stretch on this thread's CPU is over; nil for never. (`Stretch`)
+    public static var stretchUnits: Int? {
+      // SAFETY: 1. This thread's own word.
+      get { martlet_simulated.stretch_units == 0 ? nil : Int(martlet_simulated.stretch_units) }
+      set { martlet_simulated.stretch_units = Int64(newValue ?? 0) }
+    }
+
+    /// Whether a lock of the rank was held when this thread's CPU asked others to flush, since this was last asked.
+    public static func takeHeldWhileFlushing(_ rank: LockRank) -> Bool {
+      // SAFETY: 1. This thread's own word.
+      let bit = UInt64(1) &<< UInt64(rank.rawValue / 10)
+      defer { martlet_simulated.locks_at_flush &= ~bit }
+      return martlet_simulated.locks_at_flush & bit != 0
+    }
+
+    /// How many units this thread's CPU has spent in the stretch at work.
+    public static var unitsSpent: Int { Stretch.spent }
+
     /// How often this thread's CPU has flushed all translations.
     public static var flushes: UInt64 {
       // SAFETY: 1. This thread's own word.

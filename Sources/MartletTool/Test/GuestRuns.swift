@@ -45,6 +45,7 @@ enum GuestRuns {
       let usesSMAP = choice == .martlet && needs.model == nil
       line.cpuModel = needs.model ?? line.cpuModel + (usesSMAP ? ",+smap" : "")
       line.network = false
+      line.countsInstructions = needs.countsInstructions
       line.hypervisor = hypervisor
       line.hypervisorOptions = [
         BootRuns.hypervisorOptions, "dom0_mem=64M", usesSMAP ? "smap" : "", needs.hypervisorOptions,

@@ -35,6 +35,27 @@ import XenABI
     }
   }
 
+  /// C2: a guest comes up although another one has taken all memory that it can get.
+  @Test func aReserveForThoseWhoComeUp() throws {
+    try EndWorld.run { world in
+      let guest = try world.make()
+      Ref<MachineMemory>.shared[].reserve = MachineMemory.reserve(of: world.world.frames)
+      let greedy = try world.make(limit: world.world.frames)
+      while MachineMemory.allocate(for: greedy, order: 0, limit: UInt64.max) != nil {}
+      #expect(throws: XenError.noMemory) {
+        try MachineMemory.claim(greedy, total: ledger[].accounts.owned(greedy[].id) + 1)
+      }
+      #expect(ledger[].freeFrames == 64 && MachineMemory.freeFrames == RecordPool.keptFrames)
+      // What Linux asks for on its way up: ports for four vCPUs and many devices, grants, mappings.
+      for _ in 0..<600 { _ = try Events.allocateUnbound(guest, remote: DomainID(0)) }
+      #expect(guest[].grants.withLock { $0.grow(to: 4) })
+      for _ in 0..<600 { #expect(guest[].grants.withLock { $0.reserveHandle() } != nil) }
+      #expect(ledger[].freeFrames > 40)
+      Ref<MachineMemory>.shared[].reserve = 0
+      #expect(MachineMemory.allocate(for: greedy, order: 0, limit: UInt64.max) != nil)
+    }
+  }
+
   /// A memory map of one range, as libxl sets for every PV domain, takes no memory; a longer one takes a frame, until a shorter
   /// one is set. What was set is what is read, and a map that cannot be kept leaves the one before.
   @Test func memoryMapsThatTakeMemory() throws {

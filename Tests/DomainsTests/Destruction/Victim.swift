@@ -55,15 +55,27 @@ final class EndWorld {
 
   /// Every CPU passes through a guest, and looks after the dead.
   func pause() {
-    world.pause()
-    Reaper.attendIfNeeded()
+    inStretch {
+      world.pause()
+      Reaper.attendIfNeeded()
+    }
+  }
+
+  /// After how many units of work the stretches of destruction are over; nil for never.
+  var units: Int?
+
+  private func inStretch<R>(_ body: () -> R) -> R {
+    Stretch.begin()
+    Simulation.stretchUnits = units
+    defer { Simulation.stretchUnits = nil }
+    return body()
   }
 
   /// Destroys a domain; gives in how many stretches.
   @discardableResult
   func destroy(_ domain: Ref<Domain>) -> Int {
     var calls = 1
-    while !domain.destroy() {
+    while !stretch(domain) {
       calls += 1
       precondition(calls < 100_000, "destruction does not end")
       pause()
@@ -71,8 +83,19 @@ final class EndWorld {
     return calls
   }
 
-  /// Until nothing more happens by itself.
-  func settle() { for _ in 0..<20 { pause() } }
+  /// One stretch of a domain's destruction.
+  func stretch(_ domain: Ref<Domain>) -> Bool {
+    inStretch { domain.destroy() }
+  }
+
+  /// Until nothing more happens by itself: what is left of domains may take any number of stretches.
+  func settle() {
+    var (still, last) = (0, balance)
+    while still < 20 {
+      pause()
+      (still, last) = balance == last ? (still + 1, last) : (0, balance)
+    }
+  }
 
   /// The first broken rule, of the ledger or of what a number that is free again must not own.
   func brokenRule() -> String? {
@@ -118,19 +141,18 @@ enum Resource: CaseIterable {
       _ = ledger[].endAllocation(root, owner: id)
     case .halfValidated:
       let root = tables(domain)
-      var budget = EntryBudget(entries: 4)
+      Stretch.begin()
+      Simulation.stretchUnits = 4
       domain[].pageTables.withLock { work in
-        #expect(throws: XenError.restart) {
-          try ledger[].pin(root, level: 4, domain.entryRules(), &work, &budget)
-        }
+        #expect(throws: XenError.restart) { try ledger[].pin(root, level: 4, domain.entryRules(), &work) }
       }
+      Simulation.stretchUnits = nil
       #expect(ledger[].type(root).isPartial)
     case .basePointers:
       let (kernel, user) = (tables(domain), tables(domain))
-      var budget = EntryBudget()
       try domain[].pageTables.withLock { work in
-        try ledger[].use(kernel, level: 4, domain.entryRules(), &work, &budget)
-        try ledger[].use(user, level: 4, domain.entryRules(), &work, &budget)
+        try ledger[].use(kernel, level: 4, domain.entryRules(), &work)
+        try ledger[].use(user, level: 4, domain.entryRules(), &work)
       }
       vcpu[].kernelTable = kernel
       vcpu[].userTable = user
@@ -218,9 +240,8 @@ enum Resource: CaseIterable {
   }
 
   private func pin(_ root: MachineFrame, _ domain: Ref<Domain>) throws {
-    var budget = EntryBudget()
     try domain[].pageTables.withLock { work in
-      try ledger[].pin(root, level: 4, domain.entryRules(), &work, &budget)
+      try ledger[].pin(root, level: 4, domain.entryRules(), &work)
     }
   }
 }

@@ -259,9 +259,8 @@ extension GrantTests {
         let rules = EntryRules(
           tableOwner: DomainID(2), frameOwner: DomainID(2), mayMapDevices: false, physicalBits: 40,
           hypervisorRoot: b.root)
-        var budget = EntryBudget()
         try b.domain[].pageTables.withLock { work in
-          _ = try ledger[].updateEntry(b.slotTable, 0, to: clean, rules, &work, &budget)
+          _ = try ledger[].updateEntry(b.slotTable, 0, to: clean, rules, &work)
         }
         #expect(b.entry(0) & PTE.accessed != 0)
         #expect(b.unmap(mapped.handle, b.slot(0)) == .okay)

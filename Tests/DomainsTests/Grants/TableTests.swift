@@ -284,6 +284,7 @@ extension GrantTests {
           b.mapEntry([.hostMap, .readOnly], UInt32(8 + $0 / 100 % 2), of: 1, at: b.slot($0))
         }
         b.put(entries)
+        Simulation.stretchUnits = 100
         var preemptions = world.machine.preemptions
         #expect(b.operate(0, Guest.arguments, 512) == 0)
         #expect(world.machine.preemptions > preemptions)

@@ -17,6 +17,38 @@ extension GrantTests {
       return GrantStatus(rawValue: entries[0].status)
     }
 
+    /// A transfer asks other CPUs to flush: nobody waits for it at a lock meanwhile.
+    @Test func noLockIsHeldOverTheFlush() {
+      GrantWorld.run { world in
+        let (a, b) = (world.guest(1), world.guest(2))
+        CPUs.setStarted(2)
+        CPUs.setOnline(1, true)
+        defer {
+          CPUs.setOnline(1, false)
+          CPUs.setStarted(1)
+        }
+        ledger[].accounts.startTranslating(DomainID(1), cpu: 1)
+        b.grant1(8, flags: GrantEntryFlag.acceptTransfer, to: 1, 0x123)
+        let sent = Simulation.interruptsSent
+        #expect(transfer(a, a.spare[0], 2, 8) == .okay)
+        #expect(Simulation.interruptsSent > sent)
+        for rank in [LockRank.grantTable, .pageTables] {
+          let isHeld = Simulation.takeHeldWhileFlushing(rank)
+          #expect(!isHeld)
+        }
+        // Nor when a mapping takes the place of a page that has been used.
+        a.permit(9, to: 2, a.spare[1])
+        ledger[].accounts.startTranslating(DomainID(2), cpu: 1)
+        PhysicalWindow.store(
+          b.slotTable, word: 0, b.spare[0].physical | PTE.present | PTE.user | PTE.accessed)
+        let isTaken = ledger[].take(b.spare[0], owner: DomainID(2))
+        #expect(isTaken)
+        #expect(b.map([.hostMap], 9, of: 1, at: b.slot(0)).status == 0)
+        let isHeld = Simulation.takeHeldWhileFlushing(.pageTables)
+        #expect(!isHeld)
+      }
+    }
+
     @Test(arguments: [UInt32(1), 2]) func framesChangeHands(version: UInt32) {
       GrantWorld.run { world in
         let (a, b) = (world.guest(1), world.guest(2))

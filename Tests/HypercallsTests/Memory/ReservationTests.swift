@@ -158,14 +158,13 @@ import XenABI
       let rules = EntryRules(
         tableOwner: guest.id, frameOwner: guest.id, mayMapDevices: false, physicalBits: 40,
         hypervisorRoot: Ref<Hypervisor>.shared[].tables.root)
-      var budget = EntryBudget()
       guest.domain[].pageTables.withLock { work in
-        do { try ledger[].pin(frame, level: 1, rules, &work, &budget) } catch { Issue.record("cannot pin") }
+        do { try ledger[].pin(frame, level: 1, rules, &work) } catch { Issue.record("cannot pin") }
       }
       guest.set64(0x100, frame.number)
       #expect(Self.ask(guest, XENMEM_decrease_reservation, count: 1) == 1)
       #expect(!ledger[].type(frame).isPinned)
-      let isDrained = guest.domain[].pageTables.withLock { ledger[].drain(&$0, &budget) }
+      let isDrained = guest.domain[].pageTables.withLock { ledger[].drain(&$0) }
       #expect(isDrained)
       #expect(ledger[].count(frame) == 0 && guest.gained == 0)
     }

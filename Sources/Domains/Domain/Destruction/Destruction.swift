@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The end of a domain, from the order to destroy it to its number being free again.
 //
-// Destruction goes through stages, in this order. Each is done in stretches of some 100 us, and can be gone on with by any CPU,
+// Destruction goes through stages, in this order. Each is done in stretches (`Stretch`), and can be gone on with by any CPU,
 // one at a time (`worker`): a toolstack that stops calling leaves a domain that is dying, and whoever calls next goes on.
 //
 //   quieting   The domain is marked, so that nothing new comes to it; its vCPUs are held. Waits until a grace period is over, so
@@ -79,7 +79,6 @@ extension Ref where T == Domain {
     // A second one just waits.
     guard self[].destruction.worker.compareExchange(expected: 0, desired: 1) == 0 else { return false }
     defer { self[].destruction.worker.store(0) }
-    let end = Hypervisor.now &+ 50_000
     while true {
       let stage = self[].destruction.stage
       switch stage {
@@ -94,7 +93,7 @@ extension Ref where T == Domain {
           // The reaper has it now. Had the caller to come again, it might find no such domain any more.
           if stage.next == .ended { return true }
         }
-        if Hypervisor.now >= end { return false }
+        if Stretch.isOver { return false }
       }
     }
   }
@@ -106,9 +105,11 @@ extension Ref where T == Domain {
     if stage.next == .ended { Reaper.receive(self) }
   }
 
-  /// One piece of a stage, of some 20 us at most. Gives whether the stage is done.
+  /// One piece of a stage, of some 64 units. Gives whether the stage is done.
   private func work(_ stage: DestructionStage) -> Bool {
-    switch stage {
+    // Memory is counted frame by frame.
+    if stage != .memory { Stretch.spend(64) }
+    return switch stage {
     case .channels: closeSomeChannels()
     case .vcpus: withdrawVCPU()
     case .mappings: GrantTable.releaseMappings(of: self, atMost: 32)

@@ -11,12 +11,13 @@ extension Ref where T == Domain {
   /// record is free then.
   func freeSomeRecords() -> Bool {
     let step = self[].destruction.cursor
+    Stretch.spend(64)
     self[].destruction.cursor &+= 1
     if step == 0 {
       Events.destroy(self)
       return false
     }
-    guard self[].grants.withLock({ $0.freeStorage(atMost: 128) }) else { return false }
+    guard self[].grants.withLock({ $0.freeStorage(atMost: 32) }) else { return false }
     // Eight vCPUs at a time; the steps that the grant table took are steps that found none.
     var left = 8
     for index in 0..<self[].maximumVCPUs {

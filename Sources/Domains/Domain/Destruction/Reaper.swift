@@ -83,16 +83,15 @@ enum Reaper {
   }
 
   private static func look(_ hypervisor: Ref<Hypervisor>) {
-    let end = Hypervisor.now &+ 50_000
     var left = hypervisor[].reaperLeft.load()
-    while left > 0, let domain = list[].withLock({ $0.takeFirst() }) {
+    while left > 0, !Stretch.isOver, let domain = list[].withLock({ $0.takeFirst() }) {
       left &-= 1
       if isGone(domain) {
         hypervisor[].endedCount.fetchAdd(UInt64.max)
       } else {
         list[].withLock { $0.append(domain) }
       }
-      if Hypervisor.now >= end { break }
+      Stretch.spend(8)
     }
     hypervisor[].reaperLeft.store(hypervisor[].endedCount.load() == 0 ? 0 : left)
   }

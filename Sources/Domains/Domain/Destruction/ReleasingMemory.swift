@@ -5,21 +5,26 @@ import Machine
 import XenABI
 
 extension Ref where T == Domain {
-  /// Ends the allocation of some of the domain's frames, and what makes them page tables. Gives whether it has none left that
-  /// it could give up; those that others use go with their last use.
+  /// Ends the allocation of some of the domain's frames, and what makes them page tables, until the stretch is over. Gives
+  /// whether it has none left that it could give up; those that others use go with their last use.
   func releaseSomeMemory() -> Bool {
     guard drainTables() else { return false }
     let id = self[].id
     var cursor = self[].destruction.cursor
     defer { self[].destruction.cursor = cursor }
-    // Frames to look at, and frames to release: the latter are the more expensive by far.
-    var patience = 2048
-    for _ in 0..<64 {
-      guard let frame = ledger[].nextFrame(of: id, cursor: &cursor, patience: &patience) else { break }
-      release(frame, id)
+    while cursor < ledger[].frameCount {
+      if Stretch.isOver { return false }
+      // Sixteen frames that are not the domain's are passed over in a unit's time.
+      let looks = 256
+      var patience = looks
+      if let frame = ledger[].nextFrame(of: id, cursor: &cursor, patience: &patience) {
+        release(frame, id)
+        Stretch.spend(2)
+      }
+      Stretch.spend(Int32(truncatingIfNeeded: (looks &- patience) &>> 4))
     }
     // What was released last may be a table.
-    return cursor >= ledger[].frameCount && drainTables()
+    return drainTables()
   }
 
   /// Ends pin, half-done validation and allocation of one frame.
@@ -36,7 +41,6 @@ extension Ref where T == Domain {
 
   /// Takes some tables apart. Gives whether none is left for that.
   private func drainTables() -> Bool {
-    var budget = EntryBudget(entries: 1024)
-    return self[].pageTables.withLock { ledger[].drain(&$0, &budget) }
+    self[].pageTables.withLock { ledger[].drain(&$0) }
   }
 }

@@ -57,9 +57,9 @@ func setMaximumVCPUs(_ call: inout Hypercall, _ request: DomainRequest) throws(X
   let wanted = try GuestMemory.fetch(request.body, initial: UInt32(0))
   guard request.domain != call.domain, UInt64(wanted) == UInt64(request.domain[].maximumVCPUs) else { throw .invalid }
   let domain = request.domain
-  try Ref<Hypervisor>.shared[].domainChanges.withLock { _ throws(XenError) in
+  let isDone = try Ref<Hypervisor>.shared[].domainChanges.withLock { _ throws(XenError) in
     guard !domain[].life.withLock({ $0.isDying }) else { throw .invalid }
-    try DomainCreation.addVCPUs(domain)
+    return try DomainCreation.addVCPUs(domain)
   }
-  return .success
+  return isDone ? .success : .again
 }

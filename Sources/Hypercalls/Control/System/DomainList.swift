@@ -20,15 +20,15 @@ func domainList(_ call: inout Hypercall, _ at: LinearAddress) throws(XenError) -
     next = UInt16(truncatingIfNeeded: call.arguments[1])
     done = UInt32(call.arguments[1] &>> 16 & 0xffff)
   }
-  var budget = PreemptionBudget()
   while done < request.max_domains, let domain = nextDomain(from: next) {
-    if budget.isExhausted() {
+    if Stretch.isOver {
       call.arguments[1] = mark | UInt64(done) &<< 16 | UInt64(next)
       return .again
     }
     let place = LinearAddress(request.buffer) + UInt64(done) &* UInt64(SIZE_getdomaininfo)
     try putInformation(domain, place)
     done &+= 1
+    Stretch.spend(8)
     next = domain[].id.raw &+ 1
   }
   request.num_domains = done

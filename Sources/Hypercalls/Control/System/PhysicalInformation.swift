@@ -104,7 +104,6 @@ func pciTopology(_ call: inout Hypercall, _ at: LinearAddress) throws(XenError) 
   var request = try GuestMemory.fetch(at, initial: martlet_pcitopoinfo())
   guard request.devs != 0, request.nodes != 0 else { throw .invalid }
   var done: UInt32 = 0
-  var budget = PreemptionBudget()
   while done < request.num_devs {
     let device = try GuestMemory.fetch(
       LinearAddress(request.devs) + UInt64(done) &* UInt64(MemoryLayout<physdev_pci_device>.size),
@@ -113,7 +112,8 @@ func pciTopology(_ call: inout Hypercall, _ at: LinearAddress) throws(XenError) 
     // XEN_INVALID_DEV, one less than XEN_INVALID_NODE_ID.
     try GuestMemory.put(LinearAddress(request.nodes) + UInt64(done) &* 4, isThere ? 0 : UInt32.max &- 1)
     done &+= 1
-    if budget.isExhausted() { break }
+    Stretch.spend(8)
+    if Stretch.isOver { break }
   }
   request.num_devs = done
   try GuestMemory.put(at, request)

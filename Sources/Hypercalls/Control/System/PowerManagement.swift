@@ -86,7 +86,6 @@ func pageOffline(_ call: inout Hypercall, _ at: LinearAddress) throws(XenError) 
   case sysctl_page_offline, sysctl_page_online: throw .notSupported
   default: throw .notImplemented
   }
-  var budget = PreemptionBudget()
   while true {
     let isMemory = MachineMemory.isRAM(MachineFrame(UInt64(request.start)))
     // PG_OFFLINE_STATUS_ONLINE, PG_OFFLINE_INVALID.
@@ -94,7 +93,8 @@ func pageOffline(_ call: inout Hypercall, _ at: LinearAddress) throws(XenError) 
     if request.start == request.end { return .success }
     request.start &+= 1
     request.status &+= 4
-    if budget.isExhausted() {
+    Stretch.spend()
+    if Stretch.isOver {
       // The list shrinks in the caller's memory.
       try GuestMemory.put(at, request)
       return .again
