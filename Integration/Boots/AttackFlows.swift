@@ -37,7 +37,6 @@ extension XLFlow {
         // Each refusal is a line on the console of a hypervisor that tells them all, and the attacks are nothing but refused.
         $0.hypervisorOptions = "guest_loglvl=none dom0_max_vcpus=1"
         $0.settings = ["share=\(share)/\(shares)"] + (only.map { ["only=" + $0] } ?? [])
-        $0.timeout = 600
       }
     }
   }

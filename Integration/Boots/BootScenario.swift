@@ -87,8 +87,6 @@ public struct BootScenario: Sendable {
   public var hasOwnEnding = false
   /// Whether the expectations are about Martlet and mean nothing for another hypervisor.
   public var onlyMartlet = false
-  /// Seconds of wall time on an idle machine with two boots at a time.
-  public var timeout = 120
 
   public init(_ name: String, scenario: String? = nil, change: (inout BootScenario) -> Void = { _ in }) {
     self.name = name

@@ -13,7 +13,6 @@ extension BootScenario {
       $0.cpus = 2
       $0.disk = true
       $0.settings = ["cpus=2", "seconds=30"]
-      $0.timeout = 300
     }
   ]
 
@@ -21,18 +20,15 @@ extension BootScenario {
     BootScenario("cpus-4", scenario: "cpus") {
       $0.cpus = 4
       $0.settings = ["cpus=4"]
-      $0.timeout = 240
     },
     BootScenario("cpus-2", scenario: "cpus") {
       $0.cpus = 2
       $0.settings = ["cpus=2"]
-      $0.timeout = 180
     },
     BootScenario("cpus-4-one-vcpu", scenario: "shell") {
       $0.cpus = 4
       $0.hypervisorOptions = "dom0_max_vcpus=1"
       $0.settings = ["cpus=1"]
-      $0.timeout = 180
     },
     BootScenario("cpu-qemu64", scenario: "shell") { $0.cpuModel = "qemu64" },
     BootScenario("cpu-haswell", scenario: "shell") { $0.settings = ["cpus=1"] },
@@ -55,7 +51,6 @@ extension BootScenario {
     BootScenario("memory-8G", scenario: "shell") {
       $0.memory = 8192
       $0.settings = ["memory=6500"]
-      $0.timeout = 180
     },
     BootScenario("memory-dom0-512M", scenario: "shell") {
       $0.memory = 2048
@@ -79,11 +74,9 @@ extension BootScenario {
   private static let loaders = [
     BootScenario("grub-multiboot", scenario: "shell") {
       $0.loader = .grubMultiboot
-      $0.timeout = 180
     },
     BootScenario("grub-multiboot2", scenario: "shell") {
       $0.loader = .grubMultiboot2
-      $0.timeout = 180
     },
   ]
 
@@ -115,7 +108,6 @@ extension BootScenario {
         "MARTLET-SHELL reached", "MARTLET-TEST reboot: rebooting", "reboot: Restarting system", "MARTLET-SHELL reached",
       ]
       $0.ending = .enoughSeen
-      $0.timeout = 180
     },
     BootScenario("dom0-panic", scenario: "panic") {
       $0.expected = [

@@ -20,7 +20,7 @@ public struct EmulatedProcessor: Sendable {
   /// QEMU's names.
   public let names: [String]
   public let use: Use
-  /// Whether `./martlet test` has guests come up there always; on the others with `--long` only.
+  /// Whether `./martlet test` has guests come up there always; on the others with `--all` only.
   public var isAlwaysTested = false
 
   init(_ names: [String], _ use: Use = .guests) {

@@ -22,7 +22,6 @@ extension BootScenario {
         $0.onlyMartlet = true
         $0.expected = [failureMark]
         $0.forbidden = ["MARTLET-SHELL"]
-        $0.timeout = 60
       }
     ]
 
@@ -35,7 +34,6 @@ extension BootScenario {
       $0.expected = [failureMark, reason]
       $0.forbidden = ["MARTLET-SHELL"]
       $0.ending = .machineStays
-      $0.timeout = 60
       change(&$0)
       if !$0.hypervisorOptions.contains("noreboot") { $0.hypervisorOptions += " noreboot" }
     }

@@ -1,7 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What single GuestKit guests need beyond the plain machine (one CPU, 256 MiB), and how those end that do not say PASS
-// themselves. The contract between guests and their runner is in Sources/GuestTests/README.md.
+// What single GuestKit guests need beyond the plain machine (one CPU, 256 MiB), and what their machines must do that do not
+// say PASS but announce their end. The contract between guests and their runner is in Sources/GuestTests/README.md.
+
+/// An end that a guest announces, `GUEST name: ENDS so`, and that its machine must then be seen to have.
+public enum GuestEnding: String, Sendable, CaseIterable {
+  /// SHUTDOWN_poweroff by Domain 0: the machine halts, and stays.
+  case poweroff
+  /// SHUTDOWN_reboot: the machine restarts, which ends QEMU (`-no-reboot`).
+  case reboot
+  /// SHUTDOWN_crash: told, and the machine restarts.
+  case crash
+  /// The hypervisor finds that the guest did what no guest may: told with its reason, and then as a crash.
+  case fault
+  /// The watchdog has fired: told, and the machine restarts.
+  case watchdog
+
+  /// What the hypervisor says of it, in order.
+  public func words(onXen: Bool) -> [String] {
+    switch self {
+    case .poweroff: return ["Hardware Dom0 halted: halting machine"]
+    case .reboot: return ["Hardware Dom0 shutdown: rebooting machine"]
+    case .crash: return ["Hardware Dom0 crashed"]
+    case .fault: return [onXen ? "Domain 0 (vcpu#0) crashed on cpu#0:" : "domain 0 crashed: ", "Hardware Dom0 crashed"]
+    case .watchdog:
+      return onXen
+        ? ["Watchdog timer fired for domain 0", "Hardware Dom0 shutdown: watchdog rebooting machine"]
+        : ["Hardware Dom0 watchdog timed out"]
+    }
+  }
+
+  /// What the machine does.
+  public var machine: BootEnding { self == .poweroff ? .machineStays : .machineStops }
+}
 
 /// A guest's machine and ending.
 public struct GuestNeeds: Sendable {
@@ -16,6 +47,10 @@ public struct GuestNeeds: Sendable {
   public var expected: [String] = []
   /// What Debian's Xen shows instead; empty for the same.
   public var expectedOnXen: [String] = []
+  /// The end that the guest announces in the place of PASS; nil for a guest that says PASS.
+  public var ending: GuestEnding?
+  /// What it says between the announcement and its end.
+  public var lastWords: [String] = []
 
   init(_ change: (inout GuestNeeds) -> Void = { _ in }) { change(&self) }
 
@@ -34,6 +69,16 @@ public struct GuestNeeds: Sendable {
   }
 
   private static let specials: [String: GuestNeeds] = [
+    "shutdown-poweroff": GuestNeeds { $0.ending = .poweroff },
+    "shutdown-reboot": GuestNeeds { $0.ending = .reboot },
+    "shutdown-crash": GuestNeeds { $0.ending = .crash },
+    "crash-unhandled-trap": GuestNeeds { $0.ending = .fault },
+    "crash-bad-stack": GuestNeeds { $0.ending = .fault },
+    // Not before its second is over.
+    "watchdog-fires": GuestNeeds {
+      $0.ending = .watchdog
+      $0.lastWords = ["GUEST watchdog-fires: runs after 900 ms"]
+    },
     // Two vCPUs on one CPU.
     "failsafe": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
     // The same: on a CPU each, registers would never be switched.

@@ -21,7 +21,6 @@ extension BootScenario {
       $0.expected = told + remembered
       $0.forbidden = ["a panic within the panic"]
       $0.ending = .enoughSeen
-      $0.timeout = 180
     },
     BootScenario("panic-reboot-grub", scenario: "keys") {
       $0.onlyMartlet = true
@@ -32,7 +31,6 @@ extension BootScenario {
       $0.expected = told + remembered
       $0.forbidden = ["a panic within the panic"]
       $0.ending = .enoughSeen
-      $0.timeout = 240
     },
   ]
 

@@ -24,10 +24,8 @@ public struct XLFlow: Sendable {
   public var disk = 0
   /// Whether Domain 0 has the device model, which is the backend of PV framebuffers.
   public var hasDeviceModel = false
-  /// Whether only `--long` runs it.
-  public var isLong = false
-  /// Seconds of wall time on an idle machine with two flows at a time.
-  public var timeout = 900
+  /// Whether only `--all` runs it.
+  public var onlyWithAll = false
 
   public init(_ name: String, script: String? = nil, change: (inout XLFlow) -> Void = { _ in }) {
     self.name = name
@@ -41,7 +39,6 @@ public struct XLFlow: Sendable {
   private static let ofCommands = [
     XLFlow("xl-cycles") {
       $0.cpus = 1
-      $0.timeout = 420
     },
     XLFlow("xl-commands") {
       $0.hypervisorOptions = "dom0_vcpus_pin gnttab_max_frames=48 -- martlet.appended=one two"
@@ -57,32 +54,33 @@ public struct XLFlow: Sendable {
     XLFlow("xl-guests"),
     XLFlow("xl-router"),
     XLFlow("xl-vfb") {
-      $0.isLong = true
+      $0.onlyWithAll = true
       $0.hasDeviceModel = true
     },
     XLFlow("xl-router-checks") {
-      $0.isLong = true
-      $0.timeout = 900
+      $0.onlyWithAll = true
     },
     XLFlow("xl-hundred") {
-      $0.isLong = true
+      $0.onlyWithAll = true
       $0.memory = 8192
-      $0.timeout = 900
     },
     // The same scripts with more of everything.
+    XLFlow("xl-many-cycles", script: "xl-cycles") {
+      $0.onlyWithAll = true
+      $0.cpus = 1
+      $0.settings = ["cycles=200"]
+    },
     XLFlow("xl-stress", script: "xl-devices") {
-      $0.isLong = true
+      $0.onlyWithAll = true
       $0.domain0Memory = nil
       $0.memory = 4096
       $0.disk = 2500
       $0.settings = ["size=1024"]
-      $0.timeout = 1800
     },
     XLFlow("xl-every-stage", script: "xl-stages") {
-      $0.isLong = true
+      $0.onlyWithAll = true
       $0.cpus = 1
       $0.settings = ["every=1"]
-      $0.timeout = 1800
     },
   ]
 
@@ -92,8 +90,7 @@ public struct XLFlow: Sendable {
       $0.cpus = 1
       $0.memory = 1024
       $0.cpuModel = processor.names[0]
-      $0.isLong = !processor.isAlwaysTested
-      $0.timeout = 300
+      $0.onlyWithAll = !processor.isAlwaysTested
     }
   }
 }

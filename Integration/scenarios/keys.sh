@@ -4,6 +4,6 @@
 require_hypervisor
 stty -F /dev/hvc0 -echo
 echo "MARTLET-TEST keys: listening"
-read -r -t 60 line </dev/hvc0 || fail "nothing was typed to Domain 0 within a minute"
+read -r line </dev/hvc0 || fail "nothing can be read from the console"
 echo "MARTLET-TEST keys: heard $line"
 [ "$line" = "back to Domain 0" ] || fail "Domain 0 was typed '$line'"

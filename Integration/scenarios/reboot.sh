@@ -4,5 +4,5 @@
 require_hypervisor
 echo "MARTLET-TEST reboot: rebooting"
 /bin/reboot
-sleep 60
-fail "the machine is still there a minute after reboot"
+# The host waits for what follows, and no longer than there is nothing new.
+sleep 100000

@@ -3,6 +3,7 @@
 // Choosing the guest by `test=` on the command line, running it, and saying how it ended:
 //   GUEST name: PASS
 //   GUEST name: FAIL what: expected X, saw Y
+//   GUEST name: ENDS how          where the end itself is what is tested
 // then SCHEDOP_shutdown. The reader of the console needs nothing else. In a domain that is not Domain 0 the reason of the
 // shutdown says it too: poweroff for PASS, crash for FAIL.
 
@@ -123,14 +124,24 @@ public enum Runner {
     shutdown(failing)
   }
 
-  /// Prints PASS without ending, for guests whose end is what they test.
-  public static func announcePass() {
+  /// Prints the end that has to follow, for guests whose end is what they test. It is no verdict: the reader of the console
+  /// sees whether the machine comes to that end.
+  public static func announce(end: StaticString) {
     begin()
-    Console.line("PASS")
+    Console.put("ENDS ")
+    Console.put(end)
+    Console.end()
+  }
+
+  /// Prints a line on the way to the announced end.
+  public static func note(_ text: StaticString) {
+    begin()
+    Console.line(text)
   }
 
   static func pass() -> Never {
-    announcePass()
+    begin()
+    Console.line("PASS")
     shutdown(SHUTDOWN_poweroff)
   }
 

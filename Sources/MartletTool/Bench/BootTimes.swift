@@ -27,9 +27,9 @@ struct BootTimes: Codable {
     for round in 1...rounds {
       Report.step("boot time, round \(round) of \(rounds)")
       let first = subjects.line(hypervisor: subjects.ours, options: "", scenario: "boot")
-      ours.append(try TimedBoot.run(first, name: "bench-boot-ours", timeout: 180))
+      ours.append(try TimedBoot.run(first, name: "bench-boot-ours"))
       let second = subjects.line(hypervisor: subjects.xen, options: "", scenario: "boot")
-      xen.append(try TimedBoot.run(second, name: "bench-boot-xen", timeout: 180))
+      xen.append(try TimedBoot.run(second, name: "bench-boot-xen"))
     }
     return BootTimes(ours: medians(ours), xen: medians(xen))
   }

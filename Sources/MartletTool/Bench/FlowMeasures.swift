@@ -15,16 +15,16 @@ struct FlowMeasures: Codable {
 
   /// Runs the flow on both, Xen first.
   static func run(
-    _ name: String, hypervisors: (ours: HypervisorChoice, xen: HypervisorChoice), settings: [String], timeout: Int
+    _ name: String, hypervisors: (ours: HypervisorChoice, xen: HypervisorChoice), settings: [String], patience: Double
   ) throws -> FlowMeasures {
     var flow = XLFlow(name)
-    flow.settings = settings
+    flow.settings = settings + [XLRuns.patienceWord(patience)]
     let machines = try [hypervisors.xen, hypervisors.ours].map(XLMachine.ensure)
     let texts = try zip(machines, ["xen", "ours"]).map { machine, who in
       Report.step("\(name) on \(who == "xen" ? "Debian's Xen" : "Martlet")")
       var line = try machine.line(flow)
       line.hypervisorOptions = line.hypervisorOptions.replacingOccurrences(of: "loglvl=all", with: "loglvl=warning")
-      return try TimedBoot.run(line, name: "bench-\(name)-\(who)", timeout: Double(timeout)).text
+      return try TimedBoot.run(line, name: "bench-\(name)-\(who)", patience: patience).text
     }
     let (theirs, ours) = (parse(texts[0], flow: name), parse(texts[1], flow: name))
     var names = ours.names

@@ -24,7 +24,7 @@ struct InstructionCosts: Codable {
       Report.step("costs in instructions: \(run.subject)")
       var line = run.line
       line.countsInstructions = true
-      let boot = try TimedBoot.run(line, name: "bench-costs-" + run.name, timeout: 400)
+      let boot = try TimedBoot.run(line, name: "bench-costs-" + run.name)
       return InstructionCosts(subject: run.subject, costs: parse(boot.text))
     }
   }

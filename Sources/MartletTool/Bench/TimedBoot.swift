@@ -13,23 +13,36 @@ struct TimedBoot {
   let kernel: Double
   let text: String
 
-  /// Runs a line to its end. A run without the mark or the power-off is an error: its times would mean nothing.
-  static func run(_ line: QEMULine, name: String, timeout: Double) throws -> TimedBoot {
+  /// Runs a line to its end, or until it stands still (Progress.swift). A run without the mark or the power-off is an error: its times would mean nothing.
+  static func run(_ line: QEMULine, name: String, patience: Double = HostSpeed.slowness) throws -> TimedBoot {
     let log = Places.testLogs + "/" + name + ".log"
     let start = DispatchTime.now().uptimeNanoseconds
     func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }
     let child = try ChildProcess(try line.arguments(), output: .file(log), diesWithUs: true)
     guard let reader = FileHandle(forReadingAtPath: log) else { throw ToolError.failed("cannot read \(log)") }
     var bytes = Data()
+    var progress = Progress(limit: MachineExpectation.usualStandstill * patience)
+    var times = ProcessTimes(of: child.identifier)
+    var looked = 0.0
     var shell: Double?
     while true {
       let ended = child.poll() != nil
-      if let data = try reader.readToEnd(), !data.isEmpty { bytes.append(data) }
+      if let data = try reader.readToEnd(), !data.isEmpty {
+        bytes.append(data)
+        progress.output = bytes.count
+        progress.printed(LogTail.plain(String(decoding: data, as: UTF8.self)))
+      }
       if shell == nil, bytes.range(of: Data("MARTLET-SHELL reached".utf8)) != nil { shell = elapsed() }
       if ended { break }
-      guard elapsed() < timeout else {
+      // Seldom, for this costs what is measured.
+      if elapsed() - looked > 0.5 {
+        looked = elapsed()
+        let passed = times.sinceLast()
+        progress.passed(passed.wall, waiting: passed.waiting, computing: passed.computing)
+      }
+      if let verdict = progress.verdict {
         child.kill()
-        throw ToolError.failed("\(name) did not end within \(Int(timeout)) s\n\(LogTail.of(log))")
+        throw ToolError.failed("\(name): \(verdict)\n\(LogTail.of(log))")
       }
       Thread.sleep(forTimeInterval: 0.003)
     }

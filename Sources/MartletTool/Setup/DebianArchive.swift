@@ -77,15 +77,13 @@ enum DebianArchive {
   private static func download(_ packages: [String], into folder: String) throws {
     let command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download"] + packages
     if try Shell.result(command, folder: folder).status == 0 { return }
-    Report.step("refreshing the package lists (apt-get update)")
-    _ = try Shell.result(DebianPackages.asRoot(["apt-get", "-q", "update"]))
+    DebianPackages.refreshLists()
     try Shell.run(command, folder: folder, advice: "is the network up, and is this Debian 12?")
   }
 
   private static func dependency(of name: String, startingWith start: String) throws -> String {
     if let found = try firstDependency(of: name, startingWith: start) { return found }
-    Report.step("refreshing the package lists (apt-get update)")
-    _ = try Shell.result(DebianPackages.asRoot(["apt-get", "-q", "update"]))
+    DebianPackages.refreshLists()
     if let found = try firstDependency(of: name, startingWith: start) { return found }
     throw ToolError.failed("Debian's package lists do not say what \(name) depends on; is this Debian 12 (bookworm)?")
   }

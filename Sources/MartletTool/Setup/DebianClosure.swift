@@ -28,8 +28,7 @@ enum DebianClosure {
       ["apt-get", "-q", "-s", "-o", "Dir::State::status=/dev/null", "--no-install-recommends", "install"] + names
     var (status, text) = try Shell.result(command)
     if status != 0 {
-      Report.step("refreshing the package lists (apt-get update)")
-      _ = try Shell.result(DebianPackages.asRoot(["apt-get", "-q", "update"]))
+      DebianPackages.refreshLists()
       (status, text) = try Shell.result(command)
     }
     let packages = installed(by: text)

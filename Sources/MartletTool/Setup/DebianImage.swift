@@ -39,11 +39,15 @@ struct DebianImage {
     let record = Self.folder + "/" + name + ".recipe"
     if Places.exists(disk), FileManager.default.contents(atPath: record) == recipe { return }
     try DebianPackages.ensure([.debianImages])
+    do { try Root.requireMounts() } catch let error as ToolError {
+      throw ToolError.refused(
+        "a Debian root file system cannot be made here: \(error.message); './martlet run --fast' does without")
+    }
     try? FileManager.default.removeItem(atPath: record)
     try Places.makeFolder(Self.folder)
     let tree = Self.folder + "/" + name + ".tree"
-    try Shell.run(DebianPackages.asRoot(["rm", "--one-file-system", "-rf", tree]))
-    defer { _ = try? Shell.result(DebianPackages.asRoot(["rm", "--one-file-system", "-rf", tree])) }
+    try Shell.run(Root.command(["rm", "--one-file-system", "-rf", tree]))
+    defer { _ = try? Shell.result(Root.command(["rm", "--one-file-system", "-rf", tree])) }
     try install(into: tree)
     try finish(tree)
     try Places.write(recipe, to: record)
@@ -62,7 +66,7 @@ struct DebianImage {
       "--dpkgopt=path-exclude=/usr/share/locale/*",
     ]
     try Shell.run(
-      DebianPackages.asRoot(command + early + ["bookworm", tree]),
+      Root.command(command + early + ["bookworm", tree]),
       advice: "is the network up, can deb.debian.org be reached, and is there room in \(Self.folder)?")
   }
 
@@ -91,7 +95,7 @@ struct DebianImage {
     lines.append("mv '\(draft)' '\(disk)'")
     Report.step("writing its disk image with mke2fs")
     try Shell.run(
-      DebianPackages.asRoot(["sh", "-c", lines.joined(separator: "\n")]), advice: "is there room in \(Self.folder)?")
+      Root.command(["sh", "-c", lines.joined(separator: "\n")]), advice: "is there room in \(Self.folder)?")
   }
 
   /// All that goes into the image, as text: when this changes, the image is made anew. (Debian's own updates are left to

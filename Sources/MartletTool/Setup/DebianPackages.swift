@@ -40,20 +40,29 @@ enum Need {
 enum DebianPackages {
   /// Installs what is missing of the named needs.
   static func ensure(_ needs: [Need]) throws {
+    guard Root.finds("dpkg-query"), Root.finds("apt-get") else {
+      throw ToolError.failed("this is no Debian system (there is no dpkg-query or no apt-get): Martlet needs Debian 12")
+    }
     var wanted: [String] = []
     for package in needs.flatMap(\.packages) where !wanted.contains(package) { wanted.append(package) }
     let missing = try wanted.filter { try !isInstalled($0) }
     guard !missing.isEmpty else { return }
-    Report.step("installing \(missing.joined(separator: " ")) (apt-get, as root)")
-    let advice = "read apt-get's message above; as root, 'apt-get install \(missing.joined(separator: " "))' must work"
+    let names = missing.joined(separator: " ")
+    let byHand = "apt-get update && apt-get install --no-install-recommends \(names)"
+    guard Root.isReachable else {
+      throw ToolError.failed(
+        "Debian packages are missing, only root can install them, and there is no sudo here: as root, run: \(byHand)")
+    }
+    Report.step("installing \(names) (apt-get, as root)")
     var (status, text) = try install(missing)
     if status != 0 {
       // Package lists may be absent or stale: refresh them once, then what apt-get says counts.
-      Report.step("refreshing the package lists (apt-get update)")
-      _ = try Shell.result(asRoot(["apt-get", "-q", "update"]))
+      refreshLists()
       (status, text) = try install(missing)
     }
-    guard status == 0 else { throw ToolError.failed("\(text)\napt-get install failed: \(advice)") }
+    guard status == 0 else {
+      throw ToolError.failed("\(text)\napt-get could not install \(names): its message above says why; then: \(byHand)")
+    }
   }
 
   private static func install(_ packages: [String]) throws -> (status: Int32, text: String) {
@@ -61,14 +70,24 @@ enum DebianPackages {
       "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300",
       "--no-install-recommends", "install",
     ]
-    return try Shell.result(asRoot(command + packages))
+    return try Shell.result(Root.command(command + packages))
+  }
+
+  /// apt-get update. That it fails is no end: the lists that are there may do, and else what needs them says so.
+  static func refreshLists() {
+    Report.step("refreshing the package lists (apt-get update)")
+    do {
+      let (status, text) = try Shell.result(
+        Root.command(["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "update"]))
+      guard status != 0 else { return }
+      Report.step("apt-get update failed, going on with the lists that are there; it said:\n\(text)")
+    } catch {
+      Report.step("no refresh: \((error as? ToolError)?.message ?? "\(error)")")
+    }
   }
 
   static func isInstalled(_ package: String) throws -> Bool {
     let (status, text) = try Shell.result(["dpkg-query", "-W", "-f", "${db:Status-Status}", package])
     return status == 0 && text == "installed"
   }
-
-  /// Puts sudo in front unless we are root already.
-  static func asRoot(_ command: [String]) -> [String] { geteuid() == 0 ? command : ["sudo"] + command }
 }

@@ -20,7 +20,7 @@ enum AttackRuns {
     return try lines().contains { $0.label.contains(filter) } ? XLFlow.attacks(only: filter) : []
   }
 
-  static func prepare(_ flows: [XLFlow], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {
+  static func prepare(_ flows: [XLFlow], on choice: HypervisorChoice, patience: Double) throws -> [MachineRun] {
     try checkList()
     let flows = flows.map { flow in
       var flow = flow

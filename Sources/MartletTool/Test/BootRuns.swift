@@ -10,7 +10,7 @@ enum BootRuns {
   static let hypervisorOptions = "com1=115200,8n1 console=com1 loglvl=all"
   static let domain0CommandLine = "console=hvc0 earlyprintk=xen"
 
-  static func prepare(_ boots: [BootScenario], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {
+  static func prepare(_ boots: [BootScenario], on choice: HypervisorChoice, patience: Double) throws -> [MachineRun] {
     try DebianPackages.ensure([.machine, .staticPrograms])
     try DebianPackages.ensure([.compressors])
     if boots.contains(where: { $0.loader != .qemu }) { try DebianPackages.ensure([.bootableISO]) }
@@ -37,7 +37,7 @@ enum BootRuns {
       expectation.ending = boot.ending
       // Xen's way to reboot this machine is a triple fault; Martlet has better ones.
       expectation.mayTripleFault = choice != .martlet && boot.mayReboot
-      expectation.timeout = boot.timeout * patience
+      expectation.standstill *= patience
 
       var settings = boot.settings
       if boot.disk {

@@ -31,7 +31,25 @@ enum GuestRuns {
     }
   }
 
-  static func prepare(_ names: [String], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {
+  /// A guest that announces its end has passed once the machine has come to that end, and to no other.
+  static func expect(
+    _ ending: GuestEnding, of name: String, _ needs: GuestNeeds, on choice: HypervisorChoice,
+    in expectation: inout MachineExpectation
+  ) {
+    let announced = "GUEST \(name): ENDS \(ending.rawValue)"
+    expectation.expected = [announced] + needs.lastWords + ending.words(onXen: choice == .xen)
+    // A reboot is no crash, and none of them is a PASS.
+    let others = GuestEnding.allCases.filter {
+      !ending.words(onXen: choice == .xen).contains($0.words(onXen: choice == .xen).last!)
+    }
+    expectation.forbidden +=
+      others.compactMap { $0.words(onXen: choice == .xen).last } + ["GUEST \(name): PASS", "GUEST \(name): FAIL"]
+    expectation.ending = ending.machine
+    // Xen's way to restart this machine is a triple fault.
+    expectation.mayTripleFault = choice == .xen
+  }
+
+  static func prepare(_ names: [String], on choice: HypervisorChoice, patience: Double) throws -> [MachineRun] {
     try DebianPackages.ensure([.machine, .headers])
     try MetalBuild.guests()
     let hypervisor = try choice.ensure()
@@ -60,7 +78,8 @@ enum GuestRuns {
       expectation.anyOrder = name == list
       if special.isEmpty { expectation.forbidden = ["GUEST \(name): FAIL"] }
       expectation.ending = .enoughSeen
-      expectation.timeout = 60 * patience
+      if let ending = needs.ending { Self.expect(ending, of: name, needs, on: choice, in: &expectation) }
+      expectation.standstill = 60 * patience
       return MachineRun("guest-" + name, line, expectation)
     }
   }

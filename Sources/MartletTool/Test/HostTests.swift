@@ -6,7 +6,7 @@ import Foundation
 
 enum HostTests {
   /// Builds and runs them. A filter is passed on as a regular expression that stands for itself.
-  static func run(filter: String?, into tally: inout TestTally) throws {
+  static func run(filter: String?, patience: Double, into tally: inout TestTally) throws {
     try DebianPackages.ensure([.headers, .compressors])
     let kernels = try RealKernels.ensure()
     Report.step("building and running the host tests")
@@ -14,12 +14,18 @@ enum HostTests {
     var command = ["swift", "test", "--package-path", Places.root]
     if let filter { command += ["--filter", NSRegularExpression.escapedPattern(for: filter)] }
     let start = Date()
-    let status = try ChildProcess(command, environment: [RealKernels.variable: kernels], output: .file(log)).wait()
+    let child = try ChildProcess(
+      command, environment: [RealKernels.variable: kernels], output: .file(log), diesWithUs: true)
+    let (status, hung) = wait(for: child, log: log, standstill: standstill * patience)
     let seconds = Date().timeIntervalSince(start)
     let report = HostTestReport(String(decoding: FileManager.default.contents(atPath: log) ?? Data(), as: UTF8.self))
     tally.add(passed: report.passed)
-    for name in report.failed { tally.add(TestOutcome(name: "host: " + name, failure: report.reason(of: name))) }
-    if status != 0 && report.failed.isEmpty {
+    for name in report.failed {
+      tally.add(TestOutcome(name: "host: " + name, failure: report.reason(of: name, hung: hung)))
+    }
+    if let hung, report.failed.isEmpty {
+      tally.add(TestOutcome(name: "host tests", failure: hung, details: LogTail.of(log)))
+    } else if status != 0 && report.failed.isEmpty {
       tally.add(
         TestOutcome(name: "host tests", failure: "'swift test' ended with status \(status)", details: LogTail.of(log)))
     } else if status == 0 && report.passed == 0 && filter == nil {
@@ -27,6 +33,33 @@ enum HostTests {
     }
     let counts = "\(report.passed) passed, \(report.failed.count) failed, \(report.skipped) skipped"
     Report.line(String(format: "host tests: \(counts) (%.0f s)", seconds))
+  }
+}
+
+extension HostTests {
+  /// Seconds that the compiler or a test may be silent for; a target in one piece takes the compiler two minutes.
+  static let standstill = 900.0
+
+  /// Waits for the end, or until it stands still; then ends it with all it has started, and says so.
+  static func wait(for child: ChildProcess, log: String, standstill: Double) -> (status: Int32, hung: String?) {
+    var progress = Progress(limit: standstill)
+    var times = ProcessTimes(of: child.identifier, withChildren: true)
+    guard let reader = FileHandle(forReadingAtPath: log) else { return (child.wait(), nil) }
+    while true {
+      if let status = child.poll() { return (status, nil) }
+      Thread.sleep(forTimeInterval: min(0.5, standstill / 4))
+      progress.output = FileSize.of(log)
+      if progress.verdict == nil, let data = try? reader.readToEnd(), !data.isEmpty {
+        progress.printed(String(decoding: data, as: UTF8.self))
+      }
+      let passed = times.sinceLast()
+      progress.passed(passed.wall, waiting: passed.waiting, computing: passed.computing)
+      if let verdict = progress.verdict {
+        for process in ProcessTimes.family(of: child.identifier).dropFirst() { Foundation.kill(process, SIGKILL) }
+        child.kill()
+        return (1, verdict)
+      }
+    }
   }
 }
 
@@ -62,12 +95,17 @@ struct HostTestReport {
     // A test that never ended took the whole run down with it.
     for name in started.sorted() where !failed.contains(name) {
       failed.append(name)
-      issues[name] = issues[name] ?? "it was running when the test process died"
+      issues[name] = issues[name] ?? Self.unfinished
     }
   }
 
-  /// The first thing a failed test complained of.
-  func reason(of name: String) -> String { issues[name] ?? "see build/test-logs/host-tests.log" }
+  /// The first thing a failed test complained of; `hung` is why the run was cut off, if it was.
+  func reason(of name: String, hung: String? = nil) -> String {
+    let issue = issues[name] ?? "see build/test-logs/host-tests.log"
+    return issue == Self.unfinished ? hung ?? issue : issue
+  }
+
+  private static let unfinished = "it was running when the test process died"
 
   /// The test's name, without the note on how many cases it has.
   private static func name(in text: Substring, before mark: String) -> String? {

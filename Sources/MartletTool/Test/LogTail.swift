@@ -5,9 +5,18 @@
 import Foundation
 
 enum LogTail {
+  /// Bytes at the end that are looked at.
+  private static let most = 1 << 16
+
   /// The last lines of a file, without what terminals use for colours and the cursor, indented.
   static func of(_ path: String, lines count: Int = 30) -> String {
-    let text = plain(String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self))
+    var data = Data()
+    if let file = FileHandle(forReadingAtPath: path) {
+      defer { try? file.close() }
+      try? file.seek(toOffset: UInt64(max(0, FileSize.of(path) - most)))
+      data = (try? file.read(upToCount: most)) ?? data
+    }
+    let text = plain(String(decoding: data, as: UTF8.self))
     let lines = text.split(separator: "\n", omittingEmptySubsequences: true).suffix(count)
     return "  the end of \(path):\n" + lines.map { "  | " + $0 }.joined(separator: "\n")
   }

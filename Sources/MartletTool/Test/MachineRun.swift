@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One QEMU run under watch: its serial output is read as it comes, text is typed when its moment is there, and the run
-// ends as soon as its outcome is known or its time is up.
+// ends as soon as its outcome is known, or it no longer gets on.
 
 import BootScenarios
 import Foundation
@@ -17,8 +17,10 @@ struct MachineExpectation {
   var ending = BootEnding.machineStops
   /// Whether a triple fault is no failure.
   var mayTripleFault = false
-  /// Seconds.
-  var timeout = 60
+  /// Seconds of the machine's own time without a step, on a usual host: then it stands still (Progress.swift). The longest
+  /// silence of a healthy one is a tenth of this.
+  var standstill = usualStandstill
+  static let usualStandstill = 300.0
   /// A last look at what the run left behind; returns what is wrong.
   var afterwards: () -> String? = { nil }
 }
@@ -40,6 +42,10 @@ final class MachineRun {
   private var reader: FileHandle?
   private var started = Date()
   private var lastOutput = Date()
+  private var progress: Progress
+  private var times: ProcessTimes?
+  private var looked = Date()
+  private var computed = 0.0
   private var text = ""
   private var searchedFrom = 0
   private var expectedSeen = 0
@@ -57,6 +63,7 @@ final class MachineRun {
     self.line = line
     self.expectation = expectation
     self.command = command
+    progress = Progress(limit: expectation.standstill)
     log = logs + "/" + name + ".log"
     resetLog = logs + "/" + name + ".qemu.log"
   }
@@ -69,6 +76,7 @@ final class MachineRun {
     lastOutput = started
     child = try ChildProcess(words, input: .pipe, output: .file(log), diesWithUs: true)
     reader = FileHandle(forReadingAtPath: log)
+    if let child { times = ProcessTimes(of: child.identifier) }
   }
 
   /// Looks at what has happened since; returns the outcome once the run is over.
@@ -77,13 +85,14 @@ final class MachineRun {
     let status = child.poll()
     read()
     let now = Date()
+    if now.timeIntervalSince(looked) >= 0.25 { account(at: now) }
     if let status { return finish(ended(status)) }
     if let failure {
       if now.timeIntervalSince(failure.at) >= Self.grace { return stop(failure.reason) }
     } else if let mark = forbiddenMark() {
       failure = ("it showed: \(mark)", now)
-    } else if now.timeIntervalSince(started) > Double(expectation.timeout) {
-      return stop("nothing came of it within \(expectation.timeout) s; waiting for: \(waitingFor)")
+    } else if let verdict = progress.verdict {
+      return stop("\(verdict); waiting for: \(waitingFor)")
     }
     if failure == nil && expectedSeen == expectation.expected.count {
       switch expectation.ending {
@@ -95,23 +104,36 @@ final class MachineRun {
     return nil
   }
 
+  private func account(at now: Date) {
+    guard let passed = times?.sinceLast() else { return }
+    looked = now
+    progress.passed(passed.wall, waiting: passed.waiting, computing: passed.computing)
+    computed += passed.computing
+  }
+
   private var waitingFor: String {
     expectedSeen < expectation.expected.count ? "'\(expectation.expected[expectedSeen])'" : "the machine to stop"
   }
 
   private func read() {
-    guard let data = try? reader?.readToEnd(), !data.isEmpty else { return }
+    // One that prints without end must not take us with it.
+    progress.output = FileSize.of(log)
+    guard progress.output <= Progress.mostOutput, let data = try? reader?.readToEnd(), !data.isEmpty else { return }
     lastOutput = Date()
-    text += LogTail.plain(String(decoding: data, as: UTF8.self))
+    let new = LogTail.plain(String(decoding: data, as: UTF8.self))
+    text += new
+    progress.printed(new)
     while expectedSeen < expectation.expected.count,
       let found = range(of: expectation.expected[expectedSeen], from: searchedFrom)
     {
       searchedFrom = expectation.anyOrder ? 0 : found.upperBound
       expectedSeen += 1
+      progress.step()
     }
     while typed < expectation.typing.count, text.contains(expectation.typing[typed].after) {
       child?.type(expectation.typing[typed].text)
       typed += 1
+      progress.step()
     }
   }
 
@@ -140,6 +162,7 @@ final class MachineRun {
   }
 
   private func stop(_ reason: String?) -> TestOutcome {
+    account(at: Date())
     child?.kill()
     return finish(reason)
   }
@@ -163,9 +186,10 @@ final class MachineRun {
     }
     reason = reason ?? expectation.afterwards()
     let seconds = Date().timeIntervalSince(started)
-    guard let reason else { return TestOutcome(name: name, failure: nil, seconds: seconds) }
+    guard let reason else { return TestOutcome(name: name, failure: nil, seconds: seconds, computed: computed) }
     let command = (try? line.shellText()) ?? ""
     return TestOutcome(
-      name: name, failure: reason, seconds: seconds, details: LogTail.of(log) + "\n  to repeat: " + command)
+      name: name, failure: reason, seconds: seconds, computed: computed,
+      details: LogTail.of(log) + "\n  to repeat: " + command)
   }
 }

@@ -18,10 +18,10 @@ enum TestCommand {
       Option("--part", "NAMES", "only these parts, comma-separated: \(parts.joined(separator: ", "))"),
       Option("--filter", "TEXT", "only tests whose name contains TEXT"),
       Option("--jobs", "N", "machines run side by side (default 2)"),
-      Option("--patience", "N", "multiply the time limits of boots, for a slow or busy machine (default 1)"),
+      Option("--patience", "N", "let machines stand still N times as long before they count as hung (default 1)"),
       Option("--hypervisor", "WHICH", "boot guests and Domain 0 on another one:\n\(HypervisorChoice.help)"),
       Option(
-        "--long", nil, "also what takes long: a hundred guests, 1 GiB of load, every stage"),
+        "--all", nil, "everything, also what takes long: a hundred guests, 1 GiB of load, every stage"),
       Option("--list", nil, "list the boots, guests and flows, run nothing"),
     ],
     notes: """
@@ -44,12 +44,12 @@ enum TestCommand {
       throw ToolError.usage("--part: there is no part '\(part)'; there are \(parts.joined(separator: ", "))")
     }
     let jobs = try values.integer("--jobs", 2, in: 1...64)
-    let patience = try values.integer("--patience", 1, in: 1...100)
+    let patience = Double(try values.integer("--patience", 1, in: 1...100)) * HostSpeed.slowness
     let choice = HypervisorChoice(values.string("--hypervisor") ?? "martlet")
     let matches: (String) -> Bool = { name in filter.map { name.contains($0) } ?? true }
     let boots = BootScenario.all.filter { matches($0.name) && (choice == .martlet || !$0.onlyMartlet) }
     let guests = try GuestRuns.names().filter { matches("guest-" + $0) }
-    let flows = XLFlow.all.filter { matches($0.name) && (!$0.isLong || values.has("--long")) }
+    let flows = XLFlow.all.filter { matches($0.name) && (!$0.onlyWithAll || values.has("--all")) }
     let attacks = try AttackRuns.flows(filter: filter)
     if values.has("--list") {
       for boot in boots { Report.line(boot.name) }
@@ -61,16 +61,18 @@ enum TestCommand {
     }
 
     var tally = TestTally()
-    // A part that cannot even start is a failed test, not the end of the others.
+    // A part that cannot even start is a failed test, not the end of the others; where the machine refuses, it is skipped.
     func attempt(_ part: String, _ body: () throws -> Void) {
       guard chosen.contains(part) else { return }
-      do { try body() } catch {
+      do { try body() } catch let error as ToolError where error.isRefusal {
+        tally.skip(part, because: error.message)
+      } catch {
         tally.add(TestOutcome(name: part, failure: (error as? ToolError)?.message ?? "\(error)"))
       }
     }
     try Places.makeFolder(Places.testLogs)
     attempt("fence") { if matches("fence") { tally.add(try FenceTest.run()) } }
-    attempt("host") { try HostTests.run(filter: filter, into: &tally) }
+    attempt("host") { try HostTests.run(filter: filter, patience: patience, into: &tally) }
     attempt("router") { try RouterTests.run(filter: filter, into: &tally) }
     attempt("fuzz") {
       if matches("fuzz"), FuzzTest.isPresent { tally.add(try FuzzTest.run(steps: fuzzSteps, seed: fuzzSeed)) }

@@ -7,15 +7,18 @@ import BootScenarios
 import Foundation
 
 enum XLRuns {
-  static func prepare(_ flows: [XLFlow], on choice: HypervisorChoice, patience: Int) throws -> [MachineRun] {
+  /// The setting by which flows wait longer for what has to come (flow-common).
+  static func patienceWord(_ patience: Double) -> String { "patience=\(Int(patience.rounded(.up)))" }
+
+  static func prepare(_ flows: [XLFlow], on choice: HypervisorChoice, patience: Double) throws -> [MachineRun] {
     let plain = try XLMachine.ensure(choice)
     return try flows.map { flow in
       let machine = flow.hasDeviceModel ? try plain.withDeviceModel() : plain
       var expectation = MachineExpectation()
       expectation.expected = ["MARTLET-TEST \(flow.script): PASS", "reboot: Power down"]
-      expectation.timeout = flow.timeout * patience
+      expectation.standstill *= patience
       var patient = flow
-      patient.settings.append("patience=\(patience)")
+      patient.settings.append(patienceWord(patience))
       return MachineRun(flow.name, try machine.line(patient), expectation)
     }
   }

@@ -15,31 +15,31 @@ enum TranscriptCommand {
     options: [
       Option("--output", "FILE", "write there instead"),
       Option("--hypervisor", "WHICH", "another one in Martlet's place:\n\(HypervisorChoice.help)"),
-      Option("--patience", "N", "multiply the time limit, for a slow or busy machine (default 1)"),
+      Option("--patience", "N", "let the machine stand still N times as long before it counts as hung (default 1)"),
     ])
 
   static func main(_ arguments: [String]) throws -> Int32 {
     guard let values = try table.parse(arguments) else { return 0 }
-    let patience = try values.integer("--patience", 1, in: 1...100)
+    let patience = Double(try values.integer("--patience", 1, in: 1...100)) * HostSpeed.slowness
     let output = values.string("--output").map(Places.absolute) ?? Places.root + "/docs/xl-transcript.md"
     var flow = XLFlow("xl-transcript")
-    flow.timeout *= patience
-    flow.settings = ["patience=\(patience)"]
-    let theirs = try entries(of: flow, on: .xen, name: "transcript-xen")
+    flow.settings = [XLRuns.patienceWord(patience)]
+    let theirs = try entries(of: flow, on: .xen, name: "transcript-xen", patience: patience)
     let ours = try entries(
-      of: flow, on: HypervisorChoice(values.string("--hypervisor") ?? "martlet"), name: "transcript-ours")
+      of: flow, on: HypervisorChoice(values.string("--hypervisor") ?? "martlet"), name: "transcript-ours",
+      patience: patience)
     try Places.write(Data(TranscriptPage.text(theirs: theirs, ours: ours).utf8), to: output)
     Report.step("written to \(output)")
     return 0
   }
 
   private static func entries(
-    of flow: XLFlow, on choice: HypervisorChoice, name: String
+    of flow: XLFlow, on choice: HypervisorChoice, name: String, patience: Double
   ) throws -> [TranscriptEntry] {
     Report.step("the commands on \(choice)")
     try Places.makeFolder(Places.testLogs)
     let line = try XLMachine.ensure(choice).line(flow)
-    return TranscriptEntry.parse(try TimedBoot.run(line, name: name, timeout: Double(flow.timeout)).text)
+    return TranscriptEntry.parse(try TimedBoot.run(line, name: name, patience: patience).text)
   }
 }
 
