@@ -14,38 +14,38 @@ extension Hypercall {
       throw .noEntry
     }
     switch UInt32(truncatingIfNeeded: arguments[0]) {
-    case 0: return try initialise(other)
-    case 1:
+    case VCPUOperation.initialise: return try initialise(other)
+    case VCPUOperation.up:
       guard other[].isInitialised else { throw .invalid }
       if other[].holds.fetchAnd(~VCPUHold.down) & VCPUHold.down != 0 { Scheduler.settle(other) }
-    case 2:
+    case VCPUOperation.down:
       // The last one may go too: a domain without a running vCPU simply waits for its end.
       if other[].holds.fetchOr(VCPUHold.down) & VCPUHold.down == 0 { Scheduler.settle(other) }
-    case 3: return .done(other[].holds.load() & VCPUHold.down == 0 ? 1 : 0)
-    case 4: try GuestMemory.put(address(2), other.runstateRecord(now: Hypervisor.now))
-    case 5:
+    case VCPUOperation.isUp: return .done(other[].holds.load() & VCPUHold.down == 0 ? 1 : 0)
+    case VCPUOperation.getRunstateInfo: try GuestMemory.put(address(2), other.runstateRecord(now: Hypervisor.now))
+    case VCPUOperation.registerRunstateMemoryArea:
       let area = LinearAddress(try GuestMemory.fetch(address(2), initial: UInt64(0)))
       guard GuestMemory.allows(area, bytes: 48) else { throw .fault }
       other[].runstateArea = area.raw == 0 ? nil : area
       // One that is not mapped now may be later.
       if area.raw != 0 { _ = try? GuestMemory.put(area, other.runstateRecord(now: Hypervisor.now)) }
-    case 6: try setPeriodic(other)
-    case 7:
+    case VCPUOperation.setPeriodicTimer: try setPeriodic(other)
+    case VCPUOperation.stopPeriodicTimer:
       other.changeTimers { $0.tick(every: 0, from: 0) }
-    case 8: try setSingleShot(other)
-    case 9:
+    case VCPUOperation.setSingleshotTimer: try setSingleShot(other)
+    case VCPUOperation.stopSingleshotTimer:
       guard other == vcpu else { throw .invalid }
       other.changeTimers { $0.oneShot = nil }
-    case 10: try registerInfo(other)
-    case 11:
+    case VCPUOperation.registerVCPUInfo: try registerInfo(other)
+    case VCPUOperation.sendNMI:
       other[].pending.fetchOr(VCPUPending.nmi)
       other.kick()
-    case 12:
+    case VCPUOperation.getPhysicalID:
       // Which CPU it is on, for those who drive the hardware (struct vcpu_get_physid).
       guard domain[].mayUseHardware else { throw .notPermitted }
       let cpu = Int(other[].cpu.load())
       try GuestMemory.put(address(2), UInt64(CPUs.apicID(cpu)) | UInt64(cpu) &<< 32)
-    case 13:
+    case VCPUOperation.registerTimeMemoryArea:
       let area = LinearAddress(try GuestMemory.fetch(address(2), initial: UInt64(0)))
       guard GuestMemory.allows(area, bytes: 32) else { throw .fault }
       // Linux ends it by a null address, before it is saved.

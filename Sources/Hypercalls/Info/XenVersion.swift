@@ -12,44 +12,41 @@ extension Hypercall {
   func xenVersion() throws(XenError) -> HypercallOutcome {
     let out = address(1)
     switch arguments[0] {
-    case 0: return .done(4 &<< 16 | 17)
-    case 1: try text("-martlet", out, room: 16)
-    case 2:
+    case VersionQuery.version: return .done(4 &<< 16 | 17)
+    case VersionQuery.extraVersion: try text("-martlet", out, room: 16)
+    case VersionQuery.compileInfo:
       // struct xen_compile_info: compiler, by whom, domain, date.
       try text("Swift 6.3.1 (Embedded)", out, room: 64)
       try text("martlet", out + 64, room: 16)
       try text("martlet", out + 80, room: 32)
       try text(BuildInfo.date, out + 112, room: 32)
-    case 3: try text("xen-3.0-x86_64 ", out, room: 1024)
-    case 4: try text(BuildInfo.changeset, out, room: 64)
-    case 5: try GuestMemory.put(out, UInt64(0xffff_8000_0000_0000))
-    case 6:
+    case VersionQuery.capabilities: try text("xen-3.0-x86_64 ", out, room: 1024)
+    case VersionQuery.changeset: try text(BuildInfo.changeset, out, room: 64)
+    case VersionQuery.platformParameters: try GuestMemory.put(out, UInt64(0xffff_8000_0000_0000))
+    case VersionQuery.getFeatures:
       let index = try GuestMemory.fetch(out, initial: UInt32(0))
       guard index == 0 else { throw .invalid }
       try GuestMemory.put(out + 4, features)
-    case 7: return .done(4096)
-    case 8:
+    case VersionQuery.pageSize: return .done(4096)
+    case VersionQuery.guestHandle:
       let handle = domain[].handle
       try GuestMemory.put(out, handle)
-    case 9:
+    case VersionQuery.commandLine:
       guard domain[].isPrivileged else {
         try text("<denied>", out, room: 1024)
         return .success
       }
       try CommandLine.copy(to: out)
-    case 10: throw .noData
+    case VersionQuery.buildID: throw .noData
     default: throw .notImplemented
     }
     return .success
   }
 
-  /// XENFEAT_*: page directories above 4 GiB, MMU_PT_UPDATE_PRESERVE_AD, available bits in grant mappings; and for
-  /// Domain 0 that it is that.
+  /// What XENVER_get_features tells: the same to all, and Domain 0 that it is that.
   private var features: UInt32 {
-    var bits: UInt32 = 1 &<< 4 | 1 &<< 5 | 1 &<< 7
-
-    if domain[].isPrivileged { bits |= 1 &<< 11 }
-    return bits
+    let all = Feature.directoriesAbove4GiB | Feature.preservesAccessedDirty | Feature.grantMapAvailableBits
+    return domain[].isPrivileged ? all | Feature.domain0 : all
   }
 
   /// Writes a text with zeros behind it up to `room` bytes.

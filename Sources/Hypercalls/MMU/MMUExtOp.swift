@@ -61,46 +61,47 @@ extension Hypercall {
   ) throws(XenError) {
     let frame = MachineFrame(first)
     switch command {
-    case 0...4:
+    case MMUExtOperation.pinLevel1...MMUExtOperation.unpin:
       guard target.rules.frameOwner.isOrdinary else { throw .invalid }
-    case 16, 17: break
+    case MMUExtOperation.clearPage, MMUExtOperation.copyPage: break
     default:
       // What is about the caller's own vCPU or CPUs is not done for another domain.
       guard target.rules.frameOwner == domain[].id else { throw .notPermitted }
     }
     switch command {
-    case 0...3:  // MMUEXT_PIN_L1_TABLE to _L4_
+    case MMUExtOperation.pinLevel1...MMUExtOperation.pinLevel4:
       try owner[].pageTables.withLock { work throws(XenError) in
         defer { if owner == domain { noteTeardown(work.isEmpty) } }
         try ledger[].pin(frame, level: Int(command) &+ 1, owner.entryRules(), &work)
       }
-    case 4:  // MMUEXT_UNPIN_TABLE
+    case MMUExtOperation.unpin:
       try owner[].pageTables.withLock { work throws(XenError) in
         defer { if owner == domain { noteTeardown(work.isEmpty) } }
         try ledger[].unpin(frame, owner: owner[].id, &work)
       }
-    case 5: try newBasePointer(frame)
-    case 15: try newUserBasePointer(frame)
-    case 6: TLB.flushLocal()
-    case 7: if !LinearAddress(first).isHypervisor { TLB.invalidate(LinearAddress(first)) }
-    case 8, 9: TLB.flush(try cpus(ofBitmap: LinearAddress(second)))
-    case 10, 11: TLB.flush(allCPUs)
-    case 12, 18:  // MMUEXT_FLUSH_CACHE, _GLOBAL
+    case MMUExtOperation.newBasePointer: try newBasePointer(frame)
+    case MMUExtOperation.newUserBasePointer: try newUserBasePointer(frame)
+    case MMUExtOperation.flushLocal: TLB.flushLocal()
+    case MMUExtOperation.invalidateLocal: if !LinearAddress(first).isHypervisor { TLB.invalidate(LinearAddress(first)) }
+    case MMUExtOperation.flushMulti, MMUExtOperation.invalidateMulti:
+      TLB.flush(try cpus(ofBitmap: LinearAddress(second)))
+    case MMUExtOperation.flushAll, MMUExtOperation.invalidateAll: TLB.flush(allCPUs)
+    case MMUExtOperation.flushCache, MMUExtOperation.flushCacheGlobal:
       guard domain[].mayUseHardware else { throw .accessDenied }
       Registers.writeBackCaches()
-    case 13: try setLDT(first, second)
-    case 16:  // MMUEXT_CLEAR_PAGE
+    case MMUExtOperation.setLDT: try setLDT(first, second)
+    case MMUExtOperation.clearPage:
       guard ledger[].takeWritable(frame, owner: target.rules.frameOwner) else { throw .invalid }
       PhysicalWindow.clear(frame)
       ledger[].dropWritable(frame)
-    case 17:  // MMUEXT_COPY_PAGE
+    case MMUExtOperation.copyPage:
       let source = MachineFrame(second)
       guard ledger[].take(source, owner: target.rules.frameOwner) else { throw .invalid }
       defer { ledger[].drop(source) }
       guard ledger[].takeWritable(frame, owner: target.rules.frameOwner) else { throw .invalid }
       PhysicalWindow.copy(from: source, at: 0, to: frame, at: 0, count: 4096)
       ledger[].dropWritable(frame)
-    case 19, 20: throw .notSupported  // superpages for PV guests are not offered
+    case MMUExtOperation.markSuper, MMUExtOperation.unmarkSuper: throw .notSupported  // superpages for PV guests are not offered
     default: throw .notImplemented
     }
   }

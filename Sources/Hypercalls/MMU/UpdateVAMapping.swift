@@ -31,20 +31,20 @@ extension Hypercall {
       defer { noteTeardown(work.isEmpty) }
       try ledger[].updateEntry(place.table, place.index, to: value, rules, &work)
     }
-    if flags & 3 != 0 { try flush(linear, flags) }
+    if flags & MappingFlush.kind != 0 { try flush(linear, flags) }
     return .success
   }
 
   private mutating func flush(_ linear: LinearAddress, _ flags: UInt64) throws(XenError) {
     let bitmap = LinearAddress(flags & ~7)
-    if flags & 4 == 0 && bitmap.raw == 0 {
-      switch flags & 3 {
-      case 1: TLB.flushLocal()
-      case 2: TLB.invalidate(linear)
+    if flags & MappingFlush.onAllCPUs == 0 && bitmap.raw == 0 {
+      switch flags & MappingFlush.kind {
+      case MappingFlush.all: TLB.flushLocal()
+      case MappingFlush.onePage: TLB.invalidate(linear)
       default: throw .notImplemented
       }
       return
     }
-    TLB.flush(flags & 4 != 0 ? allCPUs : try cpus(ofBitmap: bitmap))
+    TLB.flush(flags & MappingFlush.onAllCPUs != 0 ? allCPUs : try cpus(ofBitmap: bitmap))
   }
 }

@@ -10,27 +10,27 @@ extension Hypercall {
   /// - Throws: see each command; `notImplemented` for an unknown one.
   mutating func schedulerOp() throws(XenError) -> HypercallOutcome {
     switch arguments[0] {
-    case 0:
+    case SchedulerOperation.yield:
       Scheduler.yield()
       return .success
-    case 1:
+    case SchedulerOperation.block:
       block()
       return .success
-    case 2:
+    case SchedulerOperation.shutdown:
       let reason = try GuestMemory.fetch(address(1), initial: UInt32(0))
       guard reason <= ShutdownReason.highest else { throw .invalid }
       shutDown(reason)
       return .success
-    case 3: return try poll()
-    case 4: return try remoteShutdown()
-    case 5:
-      // SCHEDOP_shutdown_code: says why, in case the domain is shut down by others. Kept only while it runs.
+    case SchedulerOperation.poll: return try poll()
+    case SchedulerOperation.remoteShutdown: return try remoteShutdown()
+    case SchedulerOperation.shutdownCode:
+      // Says why, in case the domain is shut down by others. Kept only while it runs.
       let reason = try GuestMemory.fetch(address(1), initial: UInt32(0))
       guard reason <= ShutdownReason.highest else { throw .invalid }
       domain[].life.withLock { $0.announcedReason = reason }
       return .success
-    case 6: return try watchdog()
-    case 7: return try pinOverride()
+    case SchedulerOperation.watchdog: return try watchdog()
+    case SchedulerOperation.pinOverride: return try pinOverride()
     default: throw .notImplemented
     }
   }
@@ -38,9 +38,9 @@ extension Hypercall {
   /// `sched_op_compat`: the same without argument structures: yield, block, and shutdown with the reason in a register.
   mutating func schedulerOpCompat() throws(XenError) -> HypercallOutcome {
     switch arguments[0] {
-    case 0: Scheduler.yield()
-    case 1: block()
-    case 2:
+    case SchedulerOperation.yield: Scheduler.yield()
+    case SchedulerOperation.block: block()
+    case SchedulerOperation.shutdown:
       // Whatever it is, in 8 bits: the toolstack makes something of it, or destroys the domain.
       shutDown(UInt32(arguments[1] & 0xff))
     default: throw .notImplemented
