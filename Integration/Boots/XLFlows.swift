@@ -41,7 +41,7 @@ public struct XLFlow: Sendable {
       $0.cpus = 1
     },
     XLFlow("xl-commands") {
-      $0.hypervisorOptions = "dom0_vcpus_pin gnttab_max_frames=48 -- martlet.appended=one two"
+      $0.hypervisorOptions = "dom0_vcpus_pin gnttab_max_frames=48 guest_loglvl=all -- martlet.appended=one two"
       $0.settings = ["boot-options=yes"]
     },
     XLFlow("xl-devices") {

@@ -8,6 +8,7 @@ import GuestKit
 func allGuests() -> [Guest] {
   [
     consoleOutput(),
+    consoleEarly(),
     startInfoSanity(),
     breakpointTrap(),
     breakpointUser(),

@@ -85,7 +85,7 @@ private func reports(_ line: String) -> [String] {
       ("dom0_max_vcpus=4-2", ["invalid dom0_max_vcpus=4-2"]),
       ("dom0_max_vcpus=0", ["invalid dom0_max_vcpus=0"]), ("dom0_max_vcpus=-", ["invalid dom0_max_vcpus=-"]),
       ("dom0_max_vcpus=1-2-3", ["invalid dom0_max_vcpus=1-2-3"]), ("loglvl=loud", ["invalid loglvl=loud"]),
-      ("guest_loglvl=all/", ["invalid guest_loglvl=all/"]), ("guest_loglvl=all", ["withoutEffect guest_loglvl=all"]),
+      ("guest_loglvl=all/", ["invalid guest_loglvl=all/"]), ("guest_loglvl=all", []),
       ("com2=115200", ["withoutEffect com2=115200"]),
     ] as [(String, [String])])
   func everyRemark(line: String, expected: [String]) {
@@ -107,6 +107,53 @@ private func reports(_ line: String) -> [String] {
     let amounts = options.domain0Memory.resolve(available: 3072 << 20, total: 4096 << 20)
     #expect(amounts.initial == initial << 20)
     #expect(amounts.maximum == maximum.map { $0 << 20 })
+  }
+
+  /// Each word of `dom0_mem=` sets what it names, as in one word.
+  @Test func domain0MemoryInSeveralWords() {
+    func amounts(_ line: String) -> (UInt64, UInt64?) {
+      let options = parse(line)
+      #expect(options.reports.list.isEmpty)
+      let found = options.domain0Memory.resolve(available: 3072 << 20, total: 4096 << 20)
+      return (found.initial >> 20, found.maximum.map { $0 >> 20 })
+    }
+    #expect(amounts("dom0_mem=2G,max:512M dom0_mem=1G") == (512, 512))
+    #expect(amounts("dom0_mem=min:1G dom0_mem=256M,max:2G") == (1024, 2048))
+    #expect(amounts("dom0_mem=max:512M dom0_mem=max:768M") == (768, 768))
+    #expect(amounts("dom0_mem=256M dom0_mem=512M") == (512, nil))
+  }
+
+  /// What cannot be as large as it is wanted is as large as it can be, and that is said.
+  @Test(
+    arguments: [
+      ("gnttab_max_frames=2048", "gnttab_max_frames=2048", 256), ("gnttab_max_frames=0", "gnttab_max_frames=0", 1),
+      ("gnttab_max_frames=256", nil, 256), ("gnttab_max_maptrack_frames=5000", "gnttab_max_maptrack_frames=5000", 1024),
+      ("maxcpus=4096", "maxcpus=4096", 128), ("maxcpus=2", nil, 2), ("maxcpus=7 nosmp=no", nil, 7),
+      ("conring_size=128K", nil, 128 << 10), ("conring_size=100K", "conring_size=100K", 64 << 10),
+      ("conring_size=4K", "conring_size=4K", 16 << 10), ("conring_size=64M", "conring_size=64M", 16 << 20),
+      ("conring_size=99999T", "conring_size=99999T", 16 << 20),
+      ("dom0_max_vcpus=500", "dom0_max_vcpus=500", 128), ("dom0_max_vcpus=4-500", "dom0_max_vcpus=4-500", 4),
+      ("dom0_max_vcpus=128-", nil, 128),
+    ] as [(String, String?, UInt64)])
+  func nothingIsCutSilently(line: String, said: String?, taken: UInt64) {
+    var limits = OptionLimits()
+    (limits.grantFrames, limits.grantMapFrames) = (1...256, 0...1024)
+    (limits.cpus, limits.domain0VCPUs, limits.consoleRing) = (128, 128, (16 << 10)...(16 << 20))
+    let bytes = Array(line.utf8)
+    let options = HypervisorOptions.parse(bytes.span, limits: limits)
+    #expect(options.reports.list.indices.map { "\(options.reports.list[$0].kind)" } == (said == nil ? [] : ["adjusted"]))
+    if let said {
+      let report = options.reports.list[0]
+      #expect(String(decoding: bytes[report.word], as: UTF8.self) == said)
+    }
+    let name = line.prefix { $0 != "=" }
+    switch name {
+    case "gnttab_max_frames": #expect(options.grantFrames == Int(taken))
+    case "gnttab_max_maptrack_frames": #expect(options.grantMapFrames == Int(taken))
+    case "maxcpus": #expect(options.maximumCPUs == Int(taken))
+    case "conring_size": #expect(options.consoleRingSize == taken)
+    default: #expect(options.domain0VCPUs.resolve(cpus: 2) == Int(taken))
+    }
   }
 
   @Test(

@@ -6,8 +6,9 @@ require_hypervisor
 
 step first-guest
 # What Domain 0 and its backends need once and for all they take with the first guest.
-linux_guest first 30
+words=earlyprintk=xen linux_guest first 30
 create first && answers first
+number=$(xl domid first)
 xl destroy first || bad "xl destroy"
 until_true 20 is_gone first
 sleep 2
@@ -23,6 +24,23 @@ if [ -n "$(setting boot-options)" ]; then
   echo 'max_grant_frames = 49' >>/etc/xen/greedy.cfg
   xl create /etc/xen/greedy.cfg 2>/dev/null && bad "a guest may have more grant frames than the machine allows"
   is_gone greedy || bad "greedy is there"
+fi
+
+step early-console
+# What guests write to the machine's console before they have one of their own: guest_loglvl=all shows it, printable, by lines.
+if [ -n "$(setting boot-options)" ]; then
+  xl dmesg >/tmp/dmesg
+  grep -q "^(d$number) .*Linux version" /tmp/dmesg || bad "earlyprintk=xen is not shown: $(grep -c "^(d$number)" /tmp/dmesg) lines"
+  small_guest early
+  sed -i 's/test=list/test=console-early/' /etc/xen/early.cfg
+  create early
+  number=$(xl domid early)
+  has_ended() { [[ $(state early) == ???s* ]]; }
+  until_true 20 has_ended || bad "it is $(state early)"
+  grep -q 'GUEST console-early: PASS' "$(log_of early)" || bad "it says: $(tail -n 1 "$(log_of early)")"
+  xl dmesg | grep "^(d$number)" >/tmp/lines
+  printf "(d$number) early %s\n" 'one, early [2Jtwo' three tail | cmp - /tmp/lines || bad "shown is: $(cat /tmp/lines)"
+  xl destroy early || bad "xl destroy early"
 fi
 
 step create

@@ -24,7 +24,8 @@ public enum BootSequence {
     var memory = MemoryPlan.make(boot, map)
     let line = boot.commandLine
     let first = PhysicalWindow.withHypervisorOwned(physical: line.address, count: line.length) {
-      HypervisorOptions.parse($0, startsWithFileName: boot.textsStartWithFileName)
+      HypervisorOptions.parse(
+        $0, startsWithFileName: boot.textsStartWithFileName, limits: ConsoleSetup.optionLimits)
     }
     BootPolicy.reboots = !first.noReboot
     BootPolicy.usesSMEP = first.smep

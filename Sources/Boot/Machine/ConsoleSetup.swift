@@ -5,6 +5,17 @@ import Images
 import Machine
 
 enum ConsoleSetup {
+  /// What values on the command line have to keep to.
+  static var optionLimits: OptionLimits {
+    var limits = OptionLimits()
+    limits.grantFrames = 1...GrantLimits.mostFrames
+    limits.grantMapFrames = 0...GrantLimits.mostMaptrackFrames
+    limits.cpus = CPUs.limit
+    limits.domain0VCPUs = Domain.vcpuLimit
+    limits.consoleRing = Console.ringSizes
+    return limits
+  }
+
   /// Sets the serial port up and publishes the console.
   static func open(_ options: HypervisorOptions, _ memory: inout BootMemory) {
     var port: SerialPort? = nil
@@ -19,7 +30,8 @@ enum ConsoleSetup {
         port = candidate
       }
     }
-    guard let header = ringPlace(&memory),
+    let ringFrames = Int((options.consoleRingSize ?? Console.standardRingSize) &>> 12)
+    guard let header = ringPlace(UInt64(ringFrames &+ 1), &memory),
       let place = memory.allocate(frames: Ref<Console>.framesNeeded, limit: 1 &<< 20)
     else { BootFailure.stop("not enough memory for a console; give the machine more") }
     let ring = header + 1
@@ -33,6 +45,8 @@ enum ConsoleSetup {
       Console(port: port, ring: ring, frames: ringFrames, header: header, produced: record?.produced ?? 0))
     console[].threshold = level(options.logLevels.always)
     console[].keepsDomain0 = options.consoleToRing
+    console[].guestOutput =
+      options.guestLogLevels.always >= .debug ? .shown : options.guestLogLevels.rateLimited >= .debug ? .limited : .hidden
     console.publish()
     if let record {
       console.showPrevious(record)
@@ -40,14 +54,10 @@ enum ConsoleSetup {
     }
   }
 
-  /// The ring's size, without the frame before it that describes it.
-  static let ringFrames = 16
-
   /// Where the ring goes: to a place that does not depend on what is loaded, so that it is found again after a warm reboot;
   /// firmware and loaders work near the start and the end of memory. Modules may be in the way of one place, so there are
   /// three. A machine that has none of them free has its ring anywhere.
-  private static func ringPlace(_ memory: inout BootMemory) -> MachineFrame? {
-    let frames = UInt64(ringFrames &+ 1)
+  private static func ringPlace(_ frames: UInt64, _ memory: inout BootMemory) -> MachineFrame? {
     let megabytes: InlineArray<3, UInt64> = [208, 112, 44]
     for index in megabytes.indices {
       let start = megabytes[index] &<< 8
@@ -87,6 +97,14 @@ enum ConsoleSetup {
           $0.put(printable: line.extracting(report.word))
           $0.put(": accepted, without effect here")
         }
+      } else if report.kind == .adjusted {
+        Log.write(.error) {
+          $0.put("option ")
+          $0.put(printable: line.extracting(report.word))
+          $0.put(": not possible here; ")
+          $0.put(decimal: report.taken)
+          $0.put(" is taken instead")
+        }
       } else if report.kind == .invalid {
         Log.write(.error) {
           $0.put("option ")
@@ -94,6 +112,12 @@ enum ConsoleSetup {
           $0.put(": ")
           $0.put(report.message)
         }
+      }
+    }
+    if options.reports.dropped > 0 {
+      Log.write(.error) {
+        $0.put(decimal: UInt64(options.reports.dropped))
+        $0.put(" more remarks on the options are left out")
       }
     }
   }

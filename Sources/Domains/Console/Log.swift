@@ -24,6 +24,8 @@ public struct Console: ~Copyable, Anchored {
   public var threshold = LogLevel.warning
   /// Whether what Domain 0 writes to the console is kept in the ring, too (`console_to_ring`).
   public var keepsDomain0 = false
+  /// Whether what other domains write to the console is shown (`guest_loglvl`).
+  public var guestOutput = GuestOutput.hidden
   /// The ring of everything shown: frames from `ringFirst` on, a power of two of bytes.
   let ringFirst: MachineFrame
   let ringBytes: Int
@@ -33,6 +35,11 @@ public struct Console: ~Copyable, Anchored {
   public var lock: Lock<ConsoleRing>
   /// What has been typed.
   public var input = Lock<ConsoleInput>(.console, ConsoleInput())
+
+  /// The ring's size in bytes, unless `conring_size=` says another, and what that may say: powers of two.
+  public static let standardRingSize: UInt64 = 1 << 16
+  /// A panic seals the ring after each of its lines, which bounds its size from above.
+  public static let ringSizes: ClosedRange<UInt64> = (1 << 14)...(1 << 24)
 
   /// A console with a ring in `frames` (a power of two) frames, which already holds the newest of `produced` bytes.
   public init(port: SerialPort?, ring: MachineFrame, frames: Int, header: MachineFrame? = nil, produced: UInt64 = 0) {
@@ -93,12 +100,14 @@ extension Ref where T == Console {
     }
   }
 
-  /// Writes a line, prefixed as users of Xen know it.
-  public func write(_ line: borrowing TextLine) {
+  /// Writes a line, prefixed as users of Xen know it if it is the hypervisor's own.
+  public func write(_ line: borrowing TextLine, isOurs: Bool = true) {
     withRing { ring in
-      var prefix = TextLine()
-      prefix.put("(XEN) ")
-      prefix.forEach { emit($0, &ring) }
+      if isOurs {
+        var prefix = TextLine()
+        prefix.put("(XEN) ")
+        prefix.forEach { emit($0, &ring) }
+      }
       line.forEach { emit($0, &ring) }
       emit(10, &ring)
     }

@@ -42,6 +42,7 @@ extension Ref where T == Domain {
       return true
     }
     guard isFirst else { return }
+    endConsoleLine()
     if self[].id.raw == 0 { MachineEnd.domain0ShutDown(reason: reason) }
     holdAll(VCPUHold.shutDown)
     if self[].id.raw != 0 { MachineInterrupts.raise(VirtualInterrupt.domainException) }

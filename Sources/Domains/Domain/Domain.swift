@@ -80,6 +80,9 @@ public struct Domain: ~Copyable {
   /// Ports and interrupts that it has been given.
   public var deviceRights = Lock<DeviceRights>(.domainFrames, DeviceRights())
 
+  /// What it is writing to the machine's console.
+  var consoleLine = Lock<GuestLine>(.guestLine, GuestLine())
+
   /// A new domain without vCPUs, with the room that its grant table has been made in.
   public init(
     id: DomainID, isPrivileged: Bool, mayUseHardware: Bool, sharedInfo: MachineFrame, room: MachineFrame,

@@ -28,9 +28,14 @@ import XenABI
 
 /// How large a domain's grant table may become.
 public struct GrantLimits: Equatable, BitwiseCopyable {
-  /// Frames of shared entries (`max_grant_frames` of XEN_DOMCTL_createdomain): at most 256.
+  /// The most frames of shared entries that a table can have: its room has as many words for them.
+  public static let mostFrames = 256
+  /// The most frames of mappings.
+  public static let mostMaptrackFrames = 1024
+
+  /// Frames of shared entries (`max_grant_frames` of XEN_DOMCTL_createdomain): at most `mostFrames`.
   public let frames: Int
-  /// Frames of mappings (`max_maptrack_frames`): at most 1024.
+  /// Frames of mappings (`max_maptrack_frames`): at most `mostMaptrackFrames`.
   public let maptrackFrames: Int
   /// Mappings of other domains' grants that the domain may have at a time: 256 in a frame.
   public var mappings: Int { maptrackFrames &* 256 }
@@ -44,8 +49,8 @@ public struct GrantLimits: Equatable, BitwiseCopyable {
   ///   - maptrackFrames: Frames of mappings, of 256 each (`max_maptrack_frames`).
   ///   - highestVersion: The highest entry version (XEN_DOMCTL_GRANT_version of `grant_opts`).
   public init(frames: Int = 64, maptrackFrames: Int = 1024, highestVersion: Int = 2) {
-    self.frames = max(1, min(frames, 256))
-    self.maptrackFrames = max(0, min(maptrackFrames, 1024))
+    self.frames = max(1, min(frames, Self.mostFrames))
+    self.maptrackFrames = max(0, min(maptrackFrames, Self.mostMaptrackFrames))
     self.highestVersion = max(1, min(highestVersion, 2))
   }
 }

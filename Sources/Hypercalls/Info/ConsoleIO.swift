@@ -6,15 +6,17 @@ import XenABI
 
 extension Hypercall {
   /// `console_io`: command, count, address. The machine's console is Domain 0's; others have the console that the toolstack
-  /// gives them.
+  /// gives them, and may write here what they have to say before (`writeConsole`).
   ///
-  /// - Throws: `fault`; `notPermitted`; `notImplemented` for an unknown command.
+  /// - Throws: `fault`; `notPermitted` for a domain other than Domain 0 that wants to read; `notImplemented` for an unknown
+  ///   command.
   mutating func consoleIO() throws(XenError) -> HypercallOutcome {
-    guard domain[].isPrivileged else { throw .notPermitted }
     let count = UInt32(truncatingIfNeeded: arguments[1])
-    switch arguments[0] {
+    switch UInt32(truncatingIfNeeded: arguments[0]) {
     case 0: return try write(count)
-    case 1: return .done(UInt64(try ConsoleInput.read(to: address(2), count: Int(count))))
+    case 1:
+      guard domain[].isPrivileged else { throw .notPermitted }
+      return .done(UInt64(try ConsoleInput.read(to: address(2), count: Int(count))))
     default: throw .notImplemented
     }
   }
@@ -27,7 +29,8 @@ extension Hypercall {
       let chunk = min(left, 128)
       var span = buffer.mutableSpan
       guard GuestMemory.read(from, into: &span, count: chunk) == chunk else { throw .fault }
-      Ref<Console>.shared.write(raw: buffer.span.extracting(0..<chunk))
+      let text = buffer.span.extracting(0..<chunk)
+      if domain[].isPrivileged { Ref<Console>.shared.write(raw: text) } else { domain.writeConsole(text) }
       left &-= chunk
       from = from + UInt64(chunk)
       Stretch.spend(32)

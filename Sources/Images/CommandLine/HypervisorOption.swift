@@ -58,10 +58,10 @@ public enum HypervisorOption: UInt8 {
     switch self {
     case .com1, .console, .logLevel, .synchronousConsole, .noReboot, .maximumCPUs, .noSMP, .smap, .smep,
       .domain0Memory, .domain0Maximum, .domain0Pin, .scheduler, .consoleToRing, .grantTable, .grantFrames,
-      .grantMapFrames, .clockSource, .tsc:
+      .grantMapFrames, .clockSource, .tsc, .guestLogLevel, .consoleRingSize:
       true
-    case .reboot, .domain0, .guestLogLevel, .memory, .availableMemory, .consoleSwitch, .com2,
-      .consoleRingSize, .cpuFrequency, .iommu, .pvL1TF, .speculation, .microcode, .watchdog, .watchdogTimeout,
+    case .reboot, .domain0, .memory, .availableMemory, .consoleSwitch, .com2,
+      .cpuFrequency, .iommu, .pvL1TF, .speculation, .microcode, .watchdog, .watchdogTimeout,
       .xpti:
       false
     }

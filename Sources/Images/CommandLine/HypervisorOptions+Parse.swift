@@ -11,8 +11,11 @@ extension HypervisorOptions {
   ///   - line: words between blanks.
   /// - startsWithFileName: the first word is the image's name (`BootInformation.textsStartWithFileName`). When nil, it
   /// is taken for one if it has a `/` before any `=`, or no `=` and is no option.
-  public static func parse(_ line: Span<UInt8>, startsWithFileName: Bool? = nil) -> HypervisorOptions {
-    var options = HypervisorOptions()
+  /// - limits: what is possible here.
+  public static func parse(
+    _ line: Span<UInt8>, startsWithFileName: Bool? = nil, limits: OptionLimits = OptionLimits()
+  ) -> HypervisorOptions {
+    var options = HypervisorOptions(limits: limits)
     var position = 0
     var isFirst = true
     while let word = nextWord(of: line, from: position) {

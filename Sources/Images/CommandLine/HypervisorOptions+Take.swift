@@ -14,21 +14,21 @@ extension HypervisorOptions {
     case .com2: com2 = try value.serialSettings(of: line)
     case .console: try takeConsole(value, of: line)
     case .consoleToRing: consoleToRing = try value.boolean(of: line)
-    case .consoleRingSize: consoleRingSize = try value.size(of: line)
+    case .consoleRingSize: try takeRingSize(value, of: line)
     case .consoleSwitch: try takeConsoleSwitch(value, of: line)
     case .domain0: try takeDomain0(value, of: line)
     case .domain0Maximum: try takeDomain0VCPUs(value, of: line)
     case .domain0Memory: try takeDomain0Memory(value, of: line)
     case .domain0Pin: pinsDomain0 = try value.boolean(of: line)
     case .grantTable: try takeGrantTable(value, of: line)
-    case .grantFrames: grantFrames = try value.count(of: line)
-    case .grantMapFrames: grantMapFrames = try value.count(of: line)
+    case .grantFrames: grantFrames = try count(value, of: line, within: limits.grantFrames)
+    case .grantMapFrames: grantMapFrames = try count(value, of: line, within: limits.grantMapFrames)
     case .guestLogLevel: guestLogLevels = try value.logLevels(of: line)
     case .logLevel: logLevels = try value.logLevels(of: line)
     case .maximumCPUs: try takeMaximumCPUs(value, of: line)
     case .memory: memoryLimit = try value.size(of: line)
     case .noReboot: noReboot = try value.boolean(of: line)
-    case .noSMP: maximumCPUs = try value.boolean(of: line) ? 1 : nil
+    case .noSMP: if try value.boolean(of: line) { maximumCPUs = 1 }
     case .pvL1TF: try takeL1TF(value, of: line)
     case .reboot: try takeReboot(value, of: line)
     case .scheduler: try takeScheduler(value, of: line)
@@ -44,7 +44,26 @@ extension HypervisorOptions {
     }
   }
 
+  /// A number; one that is not possible here is replaced by the nearest that is, and that is said.
+  private mutating func count(
+    _ value: OptionValue, of line: Span<UInt8>, within range: ClosedRange<Int>
+  ) throws(OptionError) -> Int {
+    let wanted = try value.count(of: line)
+    let taken = min(max(wanted, range.lowerBound), range.upperBound)
+    if taken != wanted { reports.add(.adjusted, value.word, to: UInt64(taken)) }
+    return taken
+  }
+
   // MARK: Console
+
+  /// The ring is a power of two of bytes: what is asked for is rounded down.
+  private mutating func takeRingSize(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
+    let wanted = try value.size(of: line)
+    var taken = limits.consoleRing.lowerBound
+    while taken &<< 1 <= min(wanted, limits.consoleRing.upperBound) { taken &<<= 1 }
+    if taken != wanted { reports.add(.adjusted, value.word, to: taken) }
+    consoleRingSize = taken
+  }
 
   private mutating func takeConsole(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
     var chosen = ConsoleSet.none
@@ -85,7 +104,8 @@ extension HypervisorOptions {
   // MARK: Domain 0
 
   private mutating func takeDomain0Memory(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
-    var memory = Domain0Memory()
+    // Each word sets what it names: `dom0_mem=min:256M dom0_mem=max:512M` is as `dom0_mem=min:256M,max:512M`.
+    var memory = domain0Memory
     try line.forEachItem(of: value.required) { item throws(OptionError) in
       let isMinimum = line.hasPrefix(item, "min:")
       let isMaximum = line.hasPrefix(item, "max:")
@@ -108,7 +128,10 @@ extension HypervisorOptions {
     guard let count = VCPUCount(value.required, of: line) else {
       throw value.error("the value must be a number from 1 on, or bounds like 2-4, -4 or 2-")
     }
-    domain0VCPUs = count
+    let most = limits.domain0VCPUs
+    domain0VCPUs = count.limited(to: most)
+    // Without a maximum there are as many as there are CPUs, of which no more are used either.
+    if count.minimum > most || (count.maximum ?? most) > most { reports.add(.adjusted, value.word, to: UInt64(most)) }
   }
 
   private mutating func takeDomain0(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
@@ -132,9 +155,10 @@ extension HypervisorOptions {
   // MARK: Machine
 
   private mutating func takeMaximumCPUs(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
-    let count = try value.count(of: line)
-    guard count > 0 else { throw value.error("the value must be at least 1: the first CPU is always used") }
-    maximumCPUs = count
+    guard try value.count(of: line) > 0 else {
+      throw value.error("the value must be at least 1: the first CPU is always used")
+    }
+    maximumCPUs = try count(value, of: line, within: 1...limits.cpus)
   }
 
   /// `smap` and `smep`: a boolean, or `hvm`, which takes the protection away from PV.

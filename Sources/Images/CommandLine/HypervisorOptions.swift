@@ -54,6 +54,24 @@ public enum ClockSource {
   case tsc
 }
 
+/// What the hypervisor can do at most, and at least, where the manual's options know no bounds or others. A value outside is
+/// replaced by the nearest inside, and that is reported.
+public struct OptionLimits {
+  /// Of `gnttab_max_frames=`.
+  public var grantFrames = 0...Int.max
+  /// Of `gnttab_max_maptrack_frames=`.
+  public var grantMapFrames = 0...Int.max
+  /// Of `maxcpus=`.
+  public var cpus = Int.max
+  /// Of `dom0_max_vcpus=`.
+  public var domain0VCPUs = Int.max
+  /// Of `conring_size=` in bytes: powers of two.
+  public var consoleRing: ClosedRange<UInt64> = 1...(1 << 62)
+
+  /// No limits.
+  public init() {}
+}
+
 /// The values of the hypervisor's command line.
 public struct HypervisorOptions {
   /// `com1=`; nil when not given.
@@ -64,7 +82,7 @@ public struct HypervisorOptions {
   public internal(set) var console = ConsoleSet.standard
   /// `console_to_ring`
   public internal(set) var consoleToRing = false
-  /// `conring_size=` in bytes; nil when not given.
+  /// `conring_size=` in bytes, a power of two; nil when not given.
   public internal(set) var consoleRingSize: UInt64?
   /// `conswitch=`: the letter that, with CTRL, switches the input; nil for none.
   public internal(set) var consoleSwitch: UInt8? = UInt8(ascii: "a")
@@ -135,6 +153,9 @@ public struct HypervisorOptions {
   /// The image's name, where the boot loader put it in front of the options, as `qemu -kernel` does.
   public internal(set) var imageName: Range<Int>?
 
+  /// What values have to keep to.
+  let limits: OptionLimits
+
   /// The defaults, as without a command line.
-  public init() {}
+  public init(limits: OptionLimits = OptionLimits()) { self.limits = limits }
 }

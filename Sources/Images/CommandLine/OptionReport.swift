@@ -12,6 +12,8 @@ public struct OptionReport: Equatable {
     case unknown
     /// The option (or this item of its list) is known from Xen and accepted, but changes nothing here.
     case withoutEffect
+    /// The value lies outside of what is possible here; `taken` says what stands in for it.
+    case adjusted
     /// The value is impossible; the option was ignored. The message says what is wrong and what to write instead.
     case invalid
   }
@@ -22,6 +24,8 @@ public struct OptionReport: Equatable {
   public let word: Range<Int>
   /// An explanation; empty for `unknown`, and for `withoutEffect` where there is nothing to add.
   public let message: StaticString
+  /// The value that is used instead, of one that was `adjusted`.
+  public let taken: UInt64
 
   /// Equal when sort and place are.
   public static func == (left: OptionReport, right: OptionReport) -> Bool {
@@ -33,12 +37,16 @@ public struct OptionReport: Equatable {
 public struct OptionReports {
   /// In the order of the command line.
   public private(set) var list = FixedList<32, OptionReport>(
-    placeholder: OptionReport(kind: .unknown, word: 0..<0, message: ""))
+    placeholder: OptionReport(kind: .unknown, word: 0..<0, message: "", taken: 0))
   /// Remarks that did not fit.
   public private(set) var dropped = 0
 
   mutating func add(_ kind: OptionReport.Kind, _ word: Range<Int>, _ message: StaticString = "") {
-    if !list.append(OptionReport(kind: kind, word: word, message: message)) { dropped += 1 }
+    if !list.append(OptionReport(kind: kind, word: word, message: message, taken: 0)) { dropped += 1 }
+  }
+
+  mutating func add(_ kind: OptionReport.Kind, _ word: Range<Int>, to taken: UInt64) {
+    if !list.append(OptionReport(kind: kind, word: word, message: "", taken: taken)) { dropped += 1 }
   }
 
   /// True when there is a remark of a sort.

@@ -40,6 +40,11 @@ public struct VCPUCount: Equatable {
     self.init(minimum: least, maximum: most)
   }
 
+  /// The same bounds, none of them above `most`.
+  func limited(to most: Int) -> VCPUCount {
+    VCPUCount(minimum: min(minimum, most), maximum: maximum.map { min($0, most) })
+  }
+
   /// The number on a machine with `cpus` CPUs.
   public func resolve(cpus: Int) -> Int {
     let bounded = max(cpus, minimum)

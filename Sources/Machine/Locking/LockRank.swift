@@ -37,11 +37,13 @@ public enum LockRank: UInt8, Comparable {
   /// One domain's queues of events (FIFO delivery): innermost, as events are sent from anywhere.
   case eventQueue = 130
   /// The machine's clock and what it is compared with.
-  case timekeeping = 135
+  case timekeeping = 140
+  /// The line that one domain writes to the console.
+  case guestLine = 150
   /// Console input and output, taken anywhere.
-  case console = 140
+  case console = 160
   /// Device accesses of two steps: the PCI configuration ports, the window onto device pages. Innermost.
-  case deviceAccess = 150
+  case deviceAccess = 170
 
   /// By place in the order.
   @inlinable public static func < (a: LockRank, b: LockRank) -> Bool { a.rawValue < b.rawValue }

@@ -6,14 +6,15 @@ import Machine
 import XenABI
 
 /// XEN_SYSCTL_readconsole: copies what the console has said to a buffer, from the oldest byte that is kept and not cleared, or
-/// from the position that an earlier call gave back (`incremental`). Positions are counted modulo 2^32.
+/// from the position that an earlier call gave back (`incremental`). Positions are counted modulo 2^32. One call gives no more
+/// than 64 KiB, which is soon copied: `count` says how many bytes it was, and readers come again for the rest.
 ///
 /// - Throws: `fault`.
 func readConsole(_ call: inout Hypercall, _ at: LinearAddress) throws(XenError) -> HypercallOutcome {
   var request = try GuestMemory.fetch(at, initial: martlet_readconsole())
   let console = Ref<Console>.shared
   let (first, end) = console.readable(after: request.incremental != 0 ? request.index : nil)
-  let count = min(end &- first, UInt64(request.count))
+  let count = min(end &- first, UInt64(request.count), 1 &<< 16)
   guard console.copy(from: first, count: count, to: LinearAddress(request.buffer)) else { throw .fault }
   let reached = first &+ count
   request.count = UInt32(truncatingIfNeeded: count)
