@@ -59,6 +59,30 @@ bool martlet_wrmsr_safe(uint32_t msr, uint64_t v) {
   return true;
 }
 
+// A 16550A as far as sending goes: 16 bytes of FIFO, "ready" when it is empty, a reason for an interrupt when it becomes so.
+void martlet_out8(uint16_t port, uint8_t v) {
+  struct martlet_simulation *s = &martlet_simulated;
+  if (!s->uart_base) return;
+  if (port == s->uart_base) {
+    if (s->uart_fifo == 16) { s->uart_lost++; return; }
+    s->uart_text[s->uart_count++ % sizeof s->uart_text] = v;
+    s->uart_fifo += !s->uart_instant;
+    s->uart_reason = s->uart_instant;
+  } else if (port == s->uart_base + 1) {
+    if (v & 2 & ~s->uart_enabled && !s->uart_fifo) s->uart_reason = 1;
+    s->uart_enabled = v;
+  }
+}
+uint8_t martlet_in8(uint16_t port) {
+  struct martlet_simulation *s = &martlet_simulated;
+  if (!s->uart_base) return 0xff;
+  if (port == s->uart_base + 5) return s->uart_fifo ? 0 : 0x60;
+  if (port != s->uart_base + 2) return 0xff;
+  bool is_reason = s->uart_reason && s->uart_enabled & 2;
+  if (is_reason) s->uart_reason = 0;
+  return is_reason ? 0xc2 : 0xc1;
+}
+
 // The host address behind a guest's linear address, or 0: present (and writable) at every level, no reserved bits.
 static uint64_t walk(uint64_t linear, bool write) {
   if (martlet_explorer) return martlet_explorer->translate(linear, write);

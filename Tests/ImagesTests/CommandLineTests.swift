@@ -278,7 +278,7 @@ private func reports(_ line: String) -> [String] {
       #expect(found == option && !isOther)
       number += 1
     }
-    #expect(number == 35)
+    #expect(number == 36)
   }
 
   @Test func noiseNeverTraps() {

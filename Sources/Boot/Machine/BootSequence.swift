@@ -73,7 +73,7 @@ public enum BootSequence {
     // Building Domain 0 has taken the time that measuring the clock needs; before it runs, the clock is final.
     clock.finish(options, trust)
     domain0.start()
-    InterruptSetup.perform(acpi)
+    InterruptSetup.perform(acpi, synchronousConsole: options.synchronousConsole)
     // From here on others wait for what takes long.
     Stretch.setRate(hertz: Ref<Hypervisor>.shared[].clock.hertz)
     guard let cpu = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }

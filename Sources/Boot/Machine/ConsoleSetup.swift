@@ -13,6 +13,7 @@ enum ConsoleSetup {
     limits.cpus = CPUs.limit
     limits.domain0VCPUs = Domain.vcpuLimit
     limits.consoleRing = Console.ringSizes
+    limits.transmitBuffer = TransmitQueue.sizes
     return limits
   }
 
@@ -21,7 +22,7 @@ enum ConsoleSetup {
     var port: SerialPort? = nil
     if options.console.contains(.com1) || options.com1 != nil {
       let settings = options.com1
-      let candidate = SerialPort(base: settings?.ioBase ?? 0x3f8)
+      var candidate = SerialPort(base: settings?.ioBase ?? 0x3f8)
       if candidate.isPresent {
         let format: UInt8 =
           (settings?.dataBits ?? 8) &- 5 | ((settings?.stopBits ?? 1) == 2 ? 4 : 0)
@@ -30,9 +31,11 @@ enum ConsoleSetup {
         port = candidate
       }
     }
+    let queueBytes = options.transmitBufferSize ?? TransmitQueue.standardSize
     let ringFrames = Int((options.consoleRingSize ?? Console.standardRingSize) &>> 12)
     guard let header = ringPlace(UInt64(ringFrames &+ 1), &memory),
-      let place = memory.allocate(frames: Ref<Console>.framesNeeded, limit: 1 &<< 20)
+      let place = memory.allocate(frames: Ref<Console>.framesNeeded, limit: 1 &<< 20),
+      let queue = memory.allocate(frames: queueBytes &>> 12, limit: 1 &<< 20)
     else { BootFailure.stop("not enough memory for a console; give the machine more") }
     let ring = header + 1
     let preserved = PreservedRing(header: header, first: ring, bytes: ringFrames &* 4096)
@@ -42,7 +45,9 @@ enum ConsoleSetup {
     }
     let console = Ref<Console>.create(
       in: place,
-      Console(port: port, ring: ring, frames: ringFrames, header: header, produced: record?.produced ?? 0))
+      Console(
+        port: port, ring: ring, frames: ringFrames, header: header, produced: record?.produced ?? 0, queue: queue,
+        queueBytes: queueBytes))
     console[].threshold = level(options.logLevels.always)
     console[].keepsDomain0 = options.consoleToRing
     console[].guestOutput =

@@ -7,7 +7,7 @@ import Machine
 
 enum InterruptSetup {
   /// Once all memory is in the ledger. Without ACPI there are no lines: then only messages come.
-  static func perform(_ acpi: ACPIInformation?) {
+  static func perform(_ acpi: ACPIInformation?, synchronousConsole: Bool) {
     var order = 0
     while UInt64(1) &<< UInt64(order) < Ref<InterruptRouting>.framesNeeded { order &+= 1 }
     guard let place = ledger[].allocateOwn(order: order), let directory = ledger[].allocateOwn(),
@@ -19,7 +19,12 @@ enum InterruptSetup {
     takePower(acpi)
     if let port = Ref<Console>.shared[].port {
       let irq: UInt8? = port.base == 0x3f8 ? 4 : port.base == 0x2f8 ? 3 : nil
-      if let irq, InterruptRouting.claimForConsole(gsi: wiring.gsi(ofISA: irq)) { port.enableReceiveInterrupt() }
+      let hasInterrupt = irq.map { InterruptRouting.claimForConsole(gsi: wiring.gsi(ofISA: $0)) } ?? false
+      if synchronousConsole {
+        port.setInterrupts(receive: hasInterrupt, transmit: false)
+      } else {
+        Ref<Console>.shared.goAsynchronous(hasInterrupt: hasInterrupt)
+      }
     }
   }
 

@@ -18,15 +18,21 @@ struct martlet_simulation {
   uint64_t fixup_from, fixup_to;  // the one instruction of ours that may fault, and where it goes on
   uint64_t locks_at_flush;  // a bit per rank of the locks that were held when other CPUs were asked to flush
   int64_t stretch_units;    // how many units of work a stretch may take; zero for any number
+  // The one UART: its I/O base (0: none), what its FIFO holds, how it was used. An instant one sends at once, as QEMU's does.
+  uint64_t uart_base, uart_fifo, uart_instant, uart_enabled, uart_reason, uart_count, uart_lost;
+  uint8_t uart_text[8192];
   uint64_t pci_function, pci_frame;  // the one function on the simulated bus (its configuration address), and its registers
 };
 extern _Thread_local struct martlet_simulation martlet_simulated;
 extern _Thread_local struct martlet_stack_info martlet_simulated_stack_info;
 
-MARTLET_INLINE void martlet_out8(uint16_t port, uint8_t v) { (void)port; (void)v; }
+MARTLET_INLINE uint8_t martlet_uart_byte(uint64_t index) {
+  return martlet_simulated.uart_text[index % sizeof martlet_simulated.uart_text];
+}
+void martlet_out8(uint16_t port, uint8_t v);
+uint8_t martlet_in8(uint16_t port);
 MARTLET_INLINE void martlet_out16(uint16_t port, uint16_t v) { (void)port; (void)v; }
 MARTLET_INLINE void martlet_out32(uint16_t port, uint32_t v) { (void)port; (void)v; }
-MARTLET_INLINE uint8_t martlet_in8(uint16_t port) { (void)port; return 0xff; }
 MARTLET_INLINE uint16_t martlet_in16(uint16_t port) { (void)port; return 0xffff; }
 MARTLET_INLINE uint32_t martlet_in32(uint16_t port) { (void)port; return 0xffffffff; }
 bool martlet_rdmsr_safe(uint32_t msr, uint64_t *_Nonnull value);

@@ -17,15 +17,23 @@ public struct ConsoleInput: ~Copyable {
   /// No input yet; the keyboard is Domain 0's.
   public init() {}
 
-  /// Takes what has come over the line. On any CPU.
+  /// The port has interrupted: takes what has come over the line, and sends what waits (rule U2). On any CPU.
+  ///
+  /// The interrupt is an edge: the next one comes only if there was a moment without a reason for one. So reasons are taken until
+  /// there is none, but not for ever; the timer of whoever leaves something behind (rule U1) is there for what is missed.
   static func run() {
     guard Ref<Console>.isPublished, let port = Ref<Console>.shared[].port else { return }
     var hasNews = false
-    // A line noise source cannot hold us: as many bytes as a FIFO and a bit more.
-    for _ in 0..<64 {
-      guard let byte = port.receive() else { break }
-      let key: UInt8? = Ref<Console>.shared[].input.withLock { $0.take(byte) }
-      if let key { DebugKeys.press(key) } else { hasNews = true }
+    for _ in 0..<8 {
+      let hasReason = port.takeReason()
+      // A line noise source cannot hold us: as many bytes as a FIFO.
+      for _ in 0..<16 {
+        guard let byte = port.receive() else { break }
+        let key: UInt8? = Ref<Console>.shared[].input.withLock { $0.take(byte) }
+        if let key { DebugKeys.press(key) } else { hasNews = true }
+      }
+      Ref<Console>.shared.transmit()
+      if !hasReason { break }
     }
     if hasNews { MachineInterrupts.raise(VirtualInterrupt.console) }
   }

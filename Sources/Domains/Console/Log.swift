@@ -31,8 +31,12 @@ public struct Console: ~Copyable, Anchored {
   let ringBytes: Int
   /// The frame that says after a warm reboot what the ring holds; nil for a ring that need not outlive one.
   let header: MachineFrame?
-  /// The ring's bookkeeping.
+  /// The ring's bookkeeping, and what is on its way to the port.
   public var lock: Lock<ConsoleRing>
+  /// How long a CPU that leaves something in the queue lets it be before it looks after it again, in nanoseconds.
+  var pollInterval: UInt64 = 0
+  /// How often guests' deaths are told with all their registers.
+  var deaths = Lock<GuestDeaths>(.guestLine, GuestDeaths())
   /// What has been typed.
   public var input = Lock<ConsoleInput>(.console, ConsoleInput())
 
@@ -42,12 +46,16 @@ public struct Console: ~Copyable, Anchored {
   public static let ringSizes: ClosedRange<UInt64> = (1 << 14)...(1 << 24)
 
   /// A console with a ring in `frames` (a power of two) frames, which already holds the newest of `produced` bytes.
-  public init(port: SerialPort?, ring: MachineFrame, frames: Int, header: MachineFrame? = nil, produced: UInt64 = 0) {
+  /// What is to be sent waits in `queueBytes` bytes (a power of two) from frame `queue` on, once interrupts are up.
+  public init(
+    port: SerialPort?, ring: MachineFrame, frames: Int, header: MachineFrame? = nil, produced: UInt64 = 0,
+    queue: MachineFrame = MachineFrame(0), queueBytes: UInt64 = 0
+  ) {
     self.port = port
     ringFirst = ring
     ringBytes = frames &* 4096
     self.header = header
-    lock = Lock(.console, ConsoleRing(produced: produced))
+    lock = Lock(.console, ConsoleRing(produced: produced, queue: TransmitQueue(first: queue, bytes: queueBytes)))
   }
 }
 
@@ -57,9 +65,13 @@ public struct ConsoleRing: ~Copyable {
   public var produced: UInt64 = 0
   /// From where a reader that clears starts.
   public var cleared: UInt64 = 0
+  /// What is on its way to the serial port.
+  var queue: TransmitQueue
 
-  /// A ring into which `produced` bytes have been put.
-  public init(produced: UInt64 = 0) { self.produced = produced }
+  init(produced: UInt64, queue: consuming TransmitQueue) {
+    self.produced = produced
+    self.queue = queue
+  }
 }
 
 extension Ref where T == Console {
@@ -68,27 +80,37 @@ extension Ref where T == Console {
     let offset = Int(ring.produced & UInt64(self[].ringBytes &- 1))
     PhysicalWindow.store8(self[].ringFirst + UInt64(offset &>> 12), byte: offset & 4095, byte)
     ring.produced &+= 1
-    send(byte)
+    send(byte, &ring)
   }
 
-  private func send(_ byte: UInt8) {
+  private func send(_ byte: UInt8, _ ring: inout ConsoleRing) {
     guard let port = self[].port else { return }
-    if byte == 10 { port.send(13) }
-    port.send(byte)
+    if byte == 10 { ring.queue.add(13, port) }
+    ring.queue.add(byte, port)
+  }
+
+  /// Runs `body` with the ring; what it says, and what there was to say before, is sent as far as the port takes it. Gives
+  /// whether the ring has grown, and whether something waits to be sent.
+  private func run(_ body: (inout ConsoleRing) -> Void, _ ring: inout ConsoleRing) -> (hasGrown: Bool, isWaiting: Bool)
+  {
+    let before = ring.produced
+    let port = self[].port
+    if let port { ring.queue.tellDropped(port) }
+    if ring.queue.sent == ring.queue.queued, !ring.queue.isSynchronous { ring.queue.progress = Hypervisor.now }
+    body(&ring)
+    if let port, !ring.queue.isSynchronous { ring.queue.pump(port, now: Hypervisor.now) }
+    return (ring.produced != before, ring.queue.sent != ring.queue.queued)
   }
 
   /// Runs `body` with the ring, alone. A CPU that has panicked waits for nobody, and has the ring outlive each of its lines.
   func withRing(_ body: (inout ConsoleRing) -> Void) {
     guard PanicState.isOurs else {
-      let hasGrown = self[].lock.withLock { ring in
-        let before = ring.produced
-        body(&ring)
-        return ring.produced != before
-      }
-      // Whoever follows the ring (xenconsoled with --log=hv) is told on the way to a guest, where no lock is held; a machine
-      // that is still being set up has nobody to tell.
-      if hasGrown, Ref<Hypervisor>.isPublished, let cpu = Ref<Hypervisor>.shared[].cpus[CPUs.current] {
-        cpu[].work.fetchOr(CPUWork.consoleRing)
+      let (hasGrown, isWaiting) = self[].lock.withLock { ring in run(body, &ring) }
+      // Whoever follows the ring (xenconsoled with --log=hv) is told on the way to a guest, where no lock is held, and the queue
+      // is looked after from there (rule U1); a machine that is still being set up has nobody to tell.
+      let work = (hasGrown ? CPUWork.consoleRing : 0) | (isWaiting ? CPUWork.transmit : 0)
+      if work != 0, Ref<Hypervisor>.isPublished, let cpu = Ref<Hypervisor>.shared[].cpus[CPUs.current] {
+        cpu[].work.fetchOr(work)
       }
       return
     }
@@ -118,7 +140,7 @@ extension Ref where T == Console {
     let isKept = self[].keepsDomain0
     withRing { ring in
       for index in 0..<bytes.count {
-        if isKept { emit(bytes[index], &ring) } else { send(bytes[index]) }
+        if isKept { emit(bytes[index], &ring) } else { send(bytes[index], &ring) }
       }
     }
   }

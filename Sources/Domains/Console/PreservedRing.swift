@@ -124,8 +124,10 @@ extension Ref where T == Console {
     return position
   }
 
-  /// A panic begins: what is said from now on, and what was said last, outlives a warm reboot.
+  /// A panic begins: what was said before goes out to the port, and what is said from now on at once; that, and what was said
+  /// last, outlives a warm reboot.
   public func beginPanic() {
+    goSynchronous()
     guard let header = self[].header else { return }
     self[].lock.seize { ring in
       PreservedRing(header: header, first: self[].ringFirst, bytes: self[].ringBytes).beginPanic(at: ring.produced)

@@ -30,7 +30,7 @@ extension Ref where T == Domain {
       $0.put(" crashed: ")
       $0.put(why)
     }
-    if Ref<PhysicalCPU>.current[].vcpu?[].domain == self { GuestDump.current() }
+    if Ref<PhysicalCPU>.current[].vcpu?[].domain == self, GuestDeaths.mayTell() { GuestDump.current() }
     shutDown(reason: ShutdownReason.crash)
   }
 

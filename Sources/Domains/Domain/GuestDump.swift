@@ -3,6 +3,35 @@
 import Machine
 import XenABI
 
+/// How often a guest's death is told with all its registers: ten in a row, then one in five seconds. A guest that crashes, is
+/// restarted and crashes again would fill the console's ring with nothing else.
+struct GuestDeaths: ~Copyable {
+  var limit = RateLimit()
+  /// How many were told without since the last with.
+  private var untold: UInt64 = 0
+
+  /// Whether this one is told with all its registers.
+  static func mayTell() -> Bool {
+    guard Ref<Console>.isPublished else { return false }
+    let untold: UInt64? = Ref<Console>.shared[].deaths.withLock { deaths in
+      guard deaths.limit.take(now: Hypervisor.now, burst: 10, interval: 5_000_000_000) else {
+        deaths.untold &+= 1
+        return nil
+      }
+      defer { deaths.untold = 0 }
+      return deaths.untold
+    }
+    if let untold, untold > 0 {
+      Log.write(.error) {
+        $0.put("(registers of ")
+        $0.put(decimal: untold)
+        $0.put(" guests that crashed before are left out)")
+      }
+    }
+    return untold != nil
+  }
+}
+
 /// Printing guests' registers.
 public enum GuestDump {
   /// The vCPU that is running on this CPU, from the frame on its stack.

@@ -55,9 +55,12 @@ public enum GuestExit {
     if work & CPUWork.clock != 0 { Timekeeping.takeOver(cpu) }
     if work & CPUWork.timers != 0 {
       cpu[].timerDeadline = UInt64.max
-      Timers.run(cpu, now: Hypervisor.now)
+      let now = Hypervisor.now
+      Timers.run(cpu, now: now)
+      Ref<Console>.pollQueue(cpu, now: now)
     }
     if work & CPUWork.console != 0 { ConsoleInput.run() }
+    if work & CPUWork.transmit != 0 { Ref<Console>.watchQueue(cpu) }
     if work & CPUWork.consoleRing != 0 { MachineInterrupts.raise(VirtualInterrupt.consoleRing) }
     if work & CPUWork.nmi != 0 { NMIDispatch.handOn(cpu) }
     if work & CPUWork.teardown != 0 { cpu[].hasTeardown = true }
@@ -72,10 +75,12 @@ public enum GuestExit {
       cpu[].timerDeadline = UInt64.max
       let now = Hypervisor.now
       Timers.run(cpu, now: now)
+      Ref<Console>.pollQueue(cpu, now: now)
       if now >= cpu[].nextBalance { Scheduler.balance(cpu, now: now) }
       Timers.program(cpu)
     }
     if work & CPUWork.console != 0 { ConsoleInput.run() }
+    if work & CPUWork.transmit != 0 { Ref<Console>.watchQueue(cpu) }
     if work & CPUWork.consoleRing != 0 { MachineInterrupts.raise(VirtualInterrupt.consoleRing) }
     if work & CPUWork.nmi != 0 { NMIDispatch.handOn(cpu) }
     if work & CPUWork.teardown != 0 { drain(cpu) }

@@ -25,6 +25,7 @@ public enum MachineEnd {
 
   /// Reboots, or halts if the `noreboot` option says so.
   static func end() -> Never {
+    flushConsole()
     if Ref<Hypervisor>.isPublished, Ref<Hypervisor>.shared[].policy.reboots {
       Log.write(.error, "rebooting in five seconds")
       Ref<PhysicalCPU>.current[].clock.delay(microseconds: 5_000_000)
@@ -36,8 +37,14 @@ public enum MachineEnd {
 
   /// Stops all CPUs.
   public static func halt() -> Never {
+    flushConsole()
     stopOthers()
     Registers.stop()
+  }
+
+  /// All that was said is to be seen before the machine ends.
+  private static func flushConsole() {
+    if Ref<Console>.isPublished { Ref<Console>.shared.goSynchronous() }
   }
 
   static func stopOthers() {
@@ -48,6 +55,7 @@ public enum MachineEnd {
 
   /// Resets the machine: by the keyboard controller and the PCI reset port, and at last by a fault.
   public static func reboot() -> Never {
+    flushConsole()
     stopOthers()
     if Ref<Hypervisor>.isPublished, Ref<Hypervisor>.shared[].policy.resetPort != 0 {
       Ports.out8(Ref<Hypervisor>.shared[].policy.resetPort, Ref<Hypervisor>.shared[].policy.resetValue)

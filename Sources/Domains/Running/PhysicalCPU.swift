@@ -34,6 +34,8 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var nextBalance: UInt64 = 0
   /// When the timer will interrupt, in system time.
   public var timerDeadline: UInt64 = UInt64.max
+  /// When it looks after the console's queue again, in system time; `UInt64.max` if it has left nothing there.
+  var consolePoll = UInt64.max
   /// LDT pages that show a frame, as bits, so that a switch need only look at those.
   public var ldtPages: UInt16 = 0
   /// The frames that they show, each with a use as descriptor page that belongs to being shown.
@@ -125,6 +127,8 @@ public enum CPUWork {
   public static let consoleRing: UInt64 = 32
   /// Go on with the machine's clock as it is now.
   public static let clock: UInt64 = 64
+  /// Look after the console's queue before long.
+  public static let transmit: UInt128 = 128
   /// Pause: a grace period waits for this CPU to have forgotten what it has found.
   public static let grace: UInt64 = 1 &<< 8
   /// Measure the stretch that ends with the next exit.

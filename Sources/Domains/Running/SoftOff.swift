@@ -10,6 +10,7 @@ extension MachineEnd {
   /// are stopped first.
   public static func powerOff(a: UInt16, b: UInt16) -> Never {
     Log.write(.error, "Domain 0 switches the machine off")
+    Ref<Console>.shared.goSynchronous()
     stopOthers()
     // SLP_EN, bit 13, starts it; the guest's value normally has it already.
     let policy = Ref<Hypervisor>.shared[].policy

@@ -131,7 +131,7 @@ public enum Timers {
   @inline(__always)
   static func program(_ cpu: Ref<PhysicalCPU>) {
     let first = cpu[].timers.withLock { $0.first }
-    let deadline = min(min(first, cpu[].sliceEnd), cpu[].nextComparison)
+    let deadline = min(min(first, cpu[].sliceEnd), min(cpu[].nextComparison, cpu[].consolePoll))
     if deadline != cpu[].timerDeadline {
       cpu[].timerDeadline = deadline
       let clock = cpu[].clock

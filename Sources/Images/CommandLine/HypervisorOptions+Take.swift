@@ -14,7 +14,7 @@ extension HypervisorOptions {
     case .com2: com2 = try value.serialSettings(of: line)
     case .console: try takeConsole(value, of: line)
     case .consoleToRing: consoleToRing = try value.boolean(of: line)
-    case .consoleRingSize: try takeRingSize(value, of: line)
+    case .consoleRingSize: consoleRingSize = try powerOfTwo(value, of: line, within: limits.consoleRing)
     case .consoleSwitch: try takeConsoleSwitch(value, of: line)
     case .domain0: try takeDomain0(value, of: line)
     case .domain0Maximum: try takeDomain0VCPUs(value, of: line)
@@ -36,6 +36,7 @@ extension HypervisorOptions {
     case .smep: smep = try protection(value, of: line)
     case .speculation: try takeSpeculation(value, of: line)
     case .synchronousConsole: synchronousConsole = try value.boolean(of: line)
+    case .transmitBuffer: transmitBufferSize = try powerOfTwo(value, of: line, within: limits.transmitBuffer)
     case .tsc: try takeTSC(value, of: line)
     case .watchdog: try takeWatchdog(value, of: line)
     case .watchdogTimeout: watchdogTimeout = try value.count(of: line)
@@ -54,16 +55,18 @@ extension HypervisorOptions {
     return taken
   }
 
-  // MARK: Console
-
-  /// The ring is a power of two of bytes: what is asked for is rounded down.
-  private mutating func takeRingSize(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
+  /// A size of a buffer, which is a power of two of bytes: what is asked for is rounded down, and that is said.
+  private mutating func powerOfTwo(
+    _ value: OptionValue, of line: Span<UInt8>, within range: ClosedRange<UInt64>
+  ) throws(OptionError) -> UInt64 {
     let wanted = try value.size(of: line)
-    var taken = limits.consoleRing.lowerBound
-    while taken &<< 1 <= min(wanted, limits.consoleRing.upperBound) { taken &<<= 1 }
+    var taken = range.lowerBound
+    while taken &<< 1 <= min(wanted, range.upperBound) { taken &<<= 1 }
     if taken != wanted { reports.add(.adjusted, value.word, to: taken) }
-    consoleRingSize = taken
+    return taken
   }
+
+  // MARK: Console
 
   private mutating func takeConsole(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
     var chosen = ConsoleSet.none

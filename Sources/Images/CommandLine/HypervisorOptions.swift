@@ -67,6 +67,8 @@ public struct OptionLimits {
   public var domain0VCPUs = Int.max
   /// Of `conring_size=` in bytes: powers of two.
   public var consoleRing: ClosedRange<UInt64> = 1...(1 << 62)
+  /// Of `serial_tx_buffer=` in bytes: powers of two.
+  public var transmitBuffer: ClosedRange<UInt64> = 1...(1 << 62)
 
   /// No limits.
   public init() {}
@@ -84,6 +86,8 @@ public struct HypervisorOptions {
   public internal(set) var consoleToRing = false
   /// `conring_size=` in bytes, a power of two; nil when not given.
   public internal(set) var consoleRingSize: UInt64?
+  /// `serial_tx_buffer=` in bytes, a power of two; nil when not given.
+  public internal(set) var transmitBufferSize: UInt64?
   /// `conswitch=`: the letter that, with CTRL, switches the input; nil for none.
   public internal(set) var consoleSwitch: UInt8? = UInt8(ascii: "a")
   /// False with `conswitch=ax`: the input stays with the hypervisor when Domain 0 starts.

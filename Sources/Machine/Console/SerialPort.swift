@@ -7,11 +7,14 @@ public struct SerialPort: BitwiseCopyable {
   /// The first of its eight I/O ports.
   public let base: UInt16
 
+  /// How many bytes it takes once its transmitter is ready.
+  public private(set) var burst = 1
+
   /// The port at `base`, as the firmware left it.
   public init(base: UInt16) { self.base = base }
 
   /// Sets rate and format. `divisor` is 115200 divided by the baud rate; `format` is the line control register's low 6 bits.
-  public func configure(divisor: UInt16, format: UInt8) {
+  public mutating func configure(divisor: UInt16, format: UInt8) {
     martlet_out8(base &+ 1, 0)
     if divisor != 0 {
       martlet_out8(base &+ 3, 0x80)
@@ -21,10 +24,23 @@ public struct SerialPort: BitwiseCopyable {
     martlet_out8(base &+ 3, format & 0x3f)
     martlet_out8(base &+ 2, 0xc7)
     martlet_out8(base &+ 4, 0x0b)
+    // A 16550A says that its FIFOs are on; its forerunners have none that can be relied on.
+    burst = martlet_in8(base &+ 2) & 0xc0 == 0xc0 ? 16 : 1
   }
 
-  /// Asks for an interrupt whenever a byte has come.
-  public func enableReceiveInterrupt() { martlet_out8(base &+ 1, 1) }
+  /// Asks for an interrupt whenever a byte has come, and whenever the transmitter is ready.
+  public func setInterrupts(receive: Bool, transmit: Bool) {
+    martlet_out8(base &+ 1, (receive ? 1 : 0) | (transmit ? 2 : 0))
+  }
+
+  /// Whether there is a reason for an interrupt. That the transmitter has become ready is told once.
+  public func takeReason() -> Bool { martlet_in8(base &+ 2) & 1 == 0 }
+
+  /// Whether the transmitter takes `burst` bytes.
+  public var isReady: Bool { martlet_in8(base &+ 5) & 0x20 != 0 }
+
+  /// Hands over a byte; one of at most `burst` since the port was ready.
+  public func put(_ byte: UInt8) { martlet_out8(base, byte) }
 
   /// Whether something answers at the port at all: the scratch register of an absent one does not keep a value.
   public var isPresent: Bool {
@@ -32,32 +48,23 @@ public struct SerialPort: BitwiseCopyable {
     return martlet_in8(base &+ 7) == 0x5a
   }
 
-  /// Sends a byte, waiting while the transmitter is full, but not for ever.
-  public func send(_ byte: UInt8) {
-    var patience = 100_000
-    while martlet_in8(base &+ 5) & 0x20 == 0 && patience > 0 {
+  /// Waits while the transmitter is full, but not for ever, and if not patient not at all; gives whether it is ready.
+  public func waitUntilReady(isPatient: Bool = true) -> Bool {
+    var patience = isPatient ? 100_000 : 0
+    while !isReady {
+      guard patience > 0 else { return false }
       patience &-= 1
       martlet_pause()
     }
-    martlet_out8(base, byte)
+    return true
   }
 
-  /// Sends up to 16 bytes after one look at the transmitter, whose FIFO holds as many.
-  public func send(_ bytes: Span<UInt8>) {
-    var index = 0
-    while index < bytes.count {
-      var patience = 100_000
-      while martlet_in8(base &+ 5) & 0x20 == 0 && patience > 0 {
-        patience &-= 1
-        martlet_pause()
-      }
-      var room = 16
-      while room > 0 && index < bytes.count {
-        martlet_out8(base, bytes[index])
-        index &+= 1
-        room &-= 1
-      }
-    }
+  /// Sends a byte, as soon as the transmitter takes one; in any case in the end. Gives whether it was ready.
+  @discardableResult
+  public func send(_ byte: UInt8, isPatient: Bool = true) -> Bool {
+    let isReady = waitUntilReady(isPatient: isPatient)
+    put(byte)
+    return isReady
   }
 
   /// A byte that has come, or nil.

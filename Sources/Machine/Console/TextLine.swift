@@ -64,6 +64,9 @@ public struct TextLine: ~Copyable {
     put(decimal: value)
   }
 
+  /// The byte at a place below `count`.
+  public func byte(_ index: Int) -> UInt8 { bytes[index] }
+
   /// Calls `body` with each byte in turn.
   public func forEach(_ body: (UInt8) -> Void) {
     for index in 0..<count { body(bytes[index]) }

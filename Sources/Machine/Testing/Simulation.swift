@@ -59,6 +59,28 @@
       }
     }
 
+    /// Has a UART at an I/O port, of this thread's CPU. One that is instant is always ready; any other sends what its FIFO holds
+    /// when `uartSends` is called.
+    public static func startUART(base: UInt16, isInstant: Bool = false) {
+      martlet_simulated.uart_base = UInt64(base)
+      martlet_simulated.uart_instant = isInstant ? 1 : 0
+    }
+
+    /// Time passes: the UART's FIFO becomes empty. Gives whether it interrupts now.
+    public static func uartSends() -> Bool {
+      if martlet_simulated.uart_fifo > 0 { martlet_simulated.uart_reason = 1 }
+      martlet_simulated.uart_fifo = 0
+      return martlet_simulated.uart_reason != 0 && martlet_simulated.uart_enabled & 2 != 0
+    }
+
+    /// How many bytes the UART was given, and how many of them while its FIFO was full.
+    public static var uartBytes: (taken: Int, lost: Int) {
+      (Int(martlet_simulated.uart_count), Int(martlet_simulated.uart_lost))
+    }
+
+    /// A byte that the UART was given, by its place.
+    public static func uartByte(_ index: Int) -> UInt8 { martlet_uart_byte(UInt64(index)) }
+
     /// How many interrupts this thread's CPU has sent to others.
     public static var interruptsSent: UInt64 {
       // SAFETY: 1. This thread's own word.

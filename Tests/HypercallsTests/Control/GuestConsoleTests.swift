@@ -19,7 +19,8 @@ import XenABI
       Ref<Console>.shared[].guestOutput = output
       for text in texts {
         let bytes = Array(text.utf8)
-        #expect(GuestMemory.write(LinearAddress(SystemMachine.buffer), from: bytes.span, count: bytes.count) == bytes.count)
+        #expect(
+          GuestMemory.write(LinearAddress(SystemMachine.buffer), from: bytes.span, count: bytes.count) == bytes.count)
         #expect(Self.write(machine, SystemMachine.buffer, bytes.count) == 0)
       }
       end(machine.other)
