@@ -150,6 +150,12 @@ struct martlet_grant_setup_table {
   uint32_t padding2;
   uint64_t frame_list;
 };
+struct martlet_grant_query_size {
+  uint16_t dom, padding0;
+  uint32_t nr_frames, max_nr_frames;
+  int16_t status;
+  uint16_t padding1;
+};
 struct martlet_grant_status_frames {
   uint32_t nr_frames;
   uint16_t dom;
@@ -176,6 +182,10 @@ MARTLET_GRANT_SAME(martlet_grant_setup_table, gnttab_setup_table, dom, dom);
 MARTLET_GRANT_SAME(martlet_grant_setup_table, gnttab_setup_table, nr_frames, nr_frames);
 MARTLET_GRANT_SAME(martlet_grant_setup_table, gnttab_setup_table, status, status);
 MARTLET_GRANT_SAME(martlet_grant_setup_table, gnttab_setup_table, frame_list, frame_list);
+MARTLET_GRANT_SAME(martlet_grant_query_size, gnttab_query_size, dom, dom);
+MARTLET_GRANT_SAME(martlet_grant_query_size, gnttab_query_size, nr_frames, nr_frames);
+MARTLET_GRANT_SAME(martlet_grant_query_size, gnttab_query_size, max_nr_frames, max_nr_frames);
+MARTLET_GRANT_SAME(martlet_grant_query_size, gnttab_query_size, status, status);
 MARTLET_GRANT_SAME(martlet_grant_status_frames, gnttab_get_status_frames, nr_frames, nr_frames);
 MARTLET_GRANT_SAME(martlet_grant_status_frames, gnttab_get_status_frames, dom, dom);
 MARTLET_GRANT_SAME(martlet_grant_status_frames, gnttab_get_status_frames, status, status);

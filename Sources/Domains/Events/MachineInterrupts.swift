@@ -6,12 +6,16 @@ import XenABI
 
 /// Virtual interrupts about the machine.
 public enum MachineInterrupts {
-  /// Raises one at the domain that takes it.
+  /// Raises one at the domain that takes it; at Domain 0 if that one is going away, as its ports are closed already: the news
+  /// may be of its own end.
   public static func raise(_ virq: UInt32) {
     guard virq < VirtualInterrupt.count else { return }
     let number = handler(&Ref<Hypervisor>.shared[].virqHandlers[Int(virq)])
-    guard let domain = Hypervisor.domain(DomainID(number)) ?? Hypervisor.domain(DomainID(0)) else { return }
-    Events.raiseGlobal(virq: virq, domain: domain)
+    if let domain = Hypervisor.domain(DomainID(number)), !domain[].isDying {
+      Events.raiseGlobal(virq: virq, domain: domain)
+    } else if let domain = Hypervisor.domain(DomainID(0)) {
+      Events.raiseGlobal(virq: virq, domain: domain)
+    }
   }
 
   /// Gives one to a domain; Domain 0 has those that nobody else has.

@@ -5,20 +5,15 @@ import Machine
 import XenABI
 
 extension GrantTable {
-  /// Ends all that a dying domain has mapped of others. To be called again until it says that it has finished.
+  /// Ends all that a dying domain (`beginDestruction`) has mapped of others. To be called again until it says that it has
+  /// finished.
   ///
-  /// The domain's vCPUs never run again, and no CPU has its page tables loaded: its page-table entries that show granted
-  /// frames do not count any more (G5). They can therefore be taken apart before or after this.
+  /// The domain's vCPUs never run again, and no CPU has its page tables loaded or anything cached of them (D2): its page-table
+  /// entries that show granted frames do not count any more (G5). They can therefore be taken apart before or after this.
   ///
   /// - Parameter limit: How many handles to look at in this call.
   /// - Returns: Whether nothing is left.
   public static func releaseMappings(of domain: Ref<Domain>, atMost limit: Int) -> Bool {
-    let isFirst = domain[].grants.withLock { table in
-      defer { table.isDying = true }
-      return !table.isDying
-    }
-    // What some CPU may still have cached of its address space goes before the frames do.
-    if isFirst { TLB.flush(ledger[].accounts.translating(domain[].id)) }
     var left = limit
     while left > 0 {
       left &-= 1

@@ -11,12 +11,16 @@ public enum GuestContext {
   ///
   /// - Throws: `fault`; `invalid` for tables, descriptors or addresses that it cannot have; `notSupported` for other tables than it
   ///   has already; `restart` when preempted (nothing has changed then but what the next try finds done).
-  public static func load(_ vcpu: Ref<VCPU>, from address: LinearAddress) throws(XenError) {
+  /// - Returns: The context's flags (VGCF_*) and assists, which are the caller's to act on: each is read once.
+  public static func load(
+    _ vcpu: Ref<VCPU>, from address: LinearAddress
+  ) throws(XenError) -> (flags: UInt64, assists: UInt64) {
     func word(_ offset: Int) throws(XenError) -> UInt64 {
       do { return try GuestMemory.read64(address + UInt64(offset)) } catch { throw .fault }
     }
     let domain = vcpu[].domain
     let flags = try word(VCPUContextLayout.flags)
+    let assists = try word(VCPUContextLayout.assists)
     // Everything that can be refused comes first.
     var registers = TrapFrame.zero
     var raw = InlineArray<25, UInt64>(repeating: 0)
@@ -116,10 +120,11 @@ public enum GuestContext {
       _ = GuestMemory.read(address, frame: area.frame, offset: area.offset, count: 512)
       area.adoptLegacyImage(keepsOthers: vcpu[].isInitialised)
     }
-    if vcpu[].isInitialised { return }
+    if vcpu[].isInitialised { return (flags, assists) }
     vcpu[].info.isMasked = true
     vcpu[].isInitialised = true
     vcpu.publishTime()
+    return (flags, assists)
   }
 
   /// Page tables and descriptor tables, as a context names them.

@@ -99,7 +99,7 @@ extension Hypercall {
     let source = address(2)
     try other.claimed { () throws(XenError) in
       guard !other[].isInitialised else { throw .exists }
-      try GuestContext.load(other, from: source)
+      _ = try GuestContext.load(other, from: source)
     }
     return .success
   }

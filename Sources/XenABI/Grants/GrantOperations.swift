@@ -52,8 +52,8 @@ public typealias SwapGrantEntry = gnttab_swap_grant_ref
 public typealias SetupTableEntry = martlet_grant_setup_table
 /// `struct gnttab_get_status_frames`, with its pointer as a word.
 public typealias StatusFramesEntry = martlet_grant_status_frames
-/// `struct gnttab_query_size`.
-public typealias QuerySizeEntry = gnttab_query_size
+/// `struct gnttab_query_size`, with its padding named, so that what is written back is what was read.
+public typealias QuerySizeEntry = martlet_grant_query_size
 /// `struct gnttab_dump_table`.
 public typealias DumpTableEntry = gnttab_dump_table
 /// `struct gnttab_set_version`.
@@ -113,7 +113,7 @@ extension martlet_grant_status_frames {
   /// All zeros.
   @inlinable public static var zero: Self { Self() }
 }
-extension gnttab_query_size {
+extension martlet_grant_query_size {
   /// An entry of zeros.
   /// All zeros.
   @inlinable public static var zero: Self { Self() }

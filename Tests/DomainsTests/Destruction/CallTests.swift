@@ -44,6 +44,54 @@ import XenABI
     }
   }
 
+  /// The news of the end of the domain that takes them go to Domain 0: its own ports are closed.
+  @Test func newsOfTheirTakersEndAreDomain0s() throws {
+    try EndWorld.run { world in
+      let port = try Events.bindVIRQ(world.control, virq: VirtualInterrupt.domainException, vcpu: 0)
+      let taker = try world.make()
+      MachineInterrupts.setHandler(of: VirtualInterrupt.domainException, taker)
+      let kept = ledger[].allocate(for: taker[].id)!
+      let isTaken = ledger[].take(kept, owner: taker[].id)
+      #expect(isTaken)
+      #expect(destroy(world, taker[].id.raw) == 0)
+      let isTold = try Events.isPending(world.control, port: port)
+      #expect(isTold)
+      ledger[].drop(kept)
+      world.settle()
+    }
+  }
+
+  /// A domain whose number cannot be told to its maker is not made.
+  @Test func aDomainOfWhichNobodyHearsIsNotMade() throws {
+    EndWorld.run { world in
+      let page = world.world.ownFrames(1)
+      let words: [(Int, UInt64)] = [
+        (0, UInt64(UInt32(XEN_DOMCTL_createdomain)) | UInt64(XEN_DOMCTL_INTERFACE_VERSION) << 32), (1, 7),
+      ]
+      for (word, value) in words { PhysicalWindow.store(page, word: word, value) }
+      let body = Int(OFFSET_domctl_body)
+      PhysicalWindow.store32(page, word: (body + MemoryLayout<xen_domctl_createdomain>.offset(of: \.max_vcpus)!) / 4, 1)
+      PhysicalWindow.store32(
+        page, word: (body + MemoryLayout<xen_domctl_createdomain>.offset(of: \.max_evtchn_port)!) / 4, 1023)
+      PhysicalWindow.store32(
+        page, word: (body + MemoryLayout<xen_domctl_createdomain>.offset(of: \.max_grant_frames)!) / 4, 4)
+      PhysicalWindow.store32(
+        page, word: (body + MemoryLayout<xen_domctl_createdomain>.offset(of: \.grant_opts)!) / 4, 1)
+      func create() -> Int64 {
+        world.world.call(
+          world.control[].vcpu(index: 0)!, [Self.address], { call throws(XenError) in try domctl(&call) })
+      }
+      world.world.map(Self.address, page, isWritable: false)
+      let free = world.balance
+      #expect(create() == -14)
+      #expect(Hypervisor.domain(DomainID(7)) == nil && world.balance == free)
+      world.world.map(Self.address, page)
+      // The number is free again.
+      #expect(create() == 0)
+      #expect(Hypervisor.domain(DomainID(7)) != nil)
+    }
+  }
+
   /// VIRQ_DOM_EXC comes when a domain has ended, and again when it is gone.
   @Test func theToolstackIsTold() throws {
     try EndWorld.run { world in

@@ -26,8 +26,10 @@ extension GrantTests {
     }
     func query(_ caller: Guest, _ dom: UInt16) -> QuerySizeEntry {
       let (result, entries) = caller.run(
-        .querySize, [QuerySizeEntry(dom: dom, nr_frames: 9, max_nr_frames: 9, status: 0x77)])
+        .querySize,
+        [QuerySizeEntry(dom: dom, padding0: 0xabcd, nr_frames: 9, max_nr_frames: 9, status: 0x77, padding1: 0x1234)])
       #expect(result == 0)
+      #expect(entries[0].padding0 == 0xabcd && entries[0].padding1 == 0x1234)
       return entries[0]
     }
 

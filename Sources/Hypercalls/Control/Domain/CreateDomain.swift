@@ -16,12 +16,16 @@ func createDomain(_ call: inout Hypercall, _ at: LinearAddress, wanted: UInt16) 
   specification.handle = try GuestMemory.fetch(
     at + UInt64(OFFSET_domctl_body &+ OFFSET_createdomain_handle), initial: InlineArray<2, UInt64>(repeating: 0))
   specification.id = try DomainNumbers.reserve(wanted: wanted)
+  // Before there is anything that would have to be taken back: a caller that does not hear of its domain cannot end it.
+  do { try GuestMemory.put(at + UInt64(OFFSET_domctl_domain), specification.id.raw) } catch {
+    DomainNumbers.free(specification.id)
+    throw error
+  }
   let domain = try DomainCreation.create(specification)
   // If the pool has just lost its CPUs, the domain is in the first one, and the toolstack hears of it when it moves it.
   try? Ref<Hypervisor>.shared[].pools.withLock { pools throws(XenError) in
     try pools.move(domain, to: request.cpupool_id)
   }
-  try GuestMemory.put(at + UInt64(OFFSET_domctl_domain), domain[].id.raw)
   return .success
 }
 

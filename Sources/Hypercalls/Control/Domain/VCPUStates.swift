@@ -22,19 +22,16 @@ func setVCPUContext(_ call: inout Hypercall, _ request: DomainRequest) throws(Xe
   guard !domain[].life.withLock({ $0.isDying }) else { throw .noSuchDomain }
   let source = LinearAddress(wanted.ctxt)
   let wasInitialised = vcpu[].isInitialised
-  let done: Bool? = try vcpu.inspected { () throws(XenError) in
+  let loaded: (flags: UInt64, assists: UInt64)? = try vcpu.inspected { () throws(XenError) in
     try GuestContext.load(vcpu, from: source)
-    return true
   }
-  if done == nil { return .again }
+  guard let loaded else { return .again }
   if vcpu[].id.raw == 0 && !wasInitialised {
-    let assists = try GuestMemory.fetch(source + UInt64(VCPUContextLayout.assists), initial: UInt64(0))
-    domain[].assists.store(assists & VMAssist.known)
+    domain[].assists.store(loaded.assists & VMAssist.known)
     // The builder has cleared the shared page, the time of day with it, before it gives the first vCPU its state.
     WallClock.publish(domain)
   }
-  let flags = try GuestMemory.fetch(source + UInt64(VCPUContextLayout.flags), initial: UInt64(0))
-  if flags & isOnline != 0, vcpu[].holds.fetchAnd(~VCPUHold.down) & VCPUHold.down != 0 { Scheduler.settle(vcpu) }
+  if loaded.flags & isOnline != 0, vcpu[].holds.fetchAnd(~VCPUHold.down) & VCPUHold.down != 0 { Scheduler.settle(vcpu) }
   return .success
 }
 
