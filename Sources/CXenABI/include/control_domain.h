@@ -3,6 +3,24 @@
 #ifndef MARTLET_CONTROL_DOMAIN_H
 #define MARTLET_CONTROL_DOMAIN_H
 
+struct martlet_gdbsx_memio {
+  uint64_t pgd3val, gva, uva;
+  uint32_t len;
+  uint8_t gwr, padding[3];
+  uint32_t remain, padding1;
+};
+MARTLET_SAME_SIZE(martlet_gdbsx_memio, xen_domctl_gdbsx_memio);
+MARTLET_SAME(martlet_gdbsx_memio, xen_domctl_gdbsx_memio, uva);
+MARTLET_SAME(martlet_gdbsx_memio, xen_domctl_gdbsx_memio, len);
+MARTLET_SAME(martlet_gdbsx_memio, xen_domctl_gdbsx_memio, gwr);
+MARTLET_SAME(martlet_gdbsx_memio, xen_domctl_gdbsx_memio, remain);
+struct martlet_gdbsx_domstatus {
+  uint8_t paused, padding[3];
+  uint32_t vcpu_id, vcpu_ev;
+};
+MARTLET_SAME_SIZE(martlet_gdbsx_domstatus, xen_domctl_gdbsx_domstatus);
+MARTLET_SAME(martlet_gdbsx_domstatus, xen_domctl_gdbsx_domstatus, vcpu_id);
+MARTLET_SAME(martlet_gdbsx_domstatus, xen_domctl_gdbsx_domstatus, vcpu_ev);
 struct martlet_vcpucontext {
   uint32_t vcpu, padding;
   uint64_t ctxt;

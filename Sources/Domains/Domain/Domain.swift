@@ -52,6 +52,8 @@ public struct Domain: ~Copyable {
   public var pauseCount = AtomicWord(0)
   /// The line of time that the first of its vCPUs has been given (`SystemClock.stamp`).
   var clockStamp = AtomicWord(0)
+  /// Whether a debugger hears of its kernel's breakpoints.
+  public var isDebugged = AtomicWord(0)
   /// What its wall clock is ahead of the machine's, in seconds, as a signed number (XEN_DOMCTL_settimeoffset).
   public var timeOffset = AtomicWord(0)
   /// Frames that have been promised to it and are not allocated yet. Changed only under the lock of `MachineMemory.claims`.

@@ -128,7 +128,7 @@ public enum CPUWork {
   /// Go on with the machine's clock as it is now.
   public static let clock: UInt64 = 64
   /// Look after the console's queue before long.
-  public static let transmit: UInt128 = 128
+  public static let transmit: UInt64 = 128
   /// Pause: a grace period waits for this CPU to have forgotten what it has found.
   public static let grace: UInt64 = 1 &<< 8
   /// Measure the stretch that ends with the next exit.

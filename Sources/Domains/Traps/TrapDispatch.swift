@@ -36,7 +36,11 @@ public enum TrapDispatch {
     case ExceptionVector.debug:
       let met = Registers.debug(6) ^ DebugStatus.fixed
       Registers.setDebug(6, DebugStatus.fixed)
+      if vcpu.debuggerTakes(vector) { return }
       vcpu.raiseDebug(met, frame)
+    case ExceptionVector.breakpoint:
+      if vcpu.debuggerTakes(vector) { return }
+      vcpu.inject(vector, errorCode: 0, frame)
     case 0x80:
       if !vcpu.injectSoftwareInterrupt(0x80, frame) {
         // As if the instruction had faulted: back to its start.

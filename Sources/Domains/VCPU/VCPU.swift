@@ -120,6 +120,8 @@ public struct VCPU: ~Copyable {
   /// Not zero while a CPU gives it its first state, moves its `vcpu_info` (two at once would lose what the first one took) or
   /// inspects it (the first one to end would let it run under the other's eyes).
   var claim = AtomicWord(0)
+  /// What it has met with that a debugger is to hear of: one more than the vector; zero for nothing.
+  var debugEvent = AtomicWord(0)
   /// Whether it has been given a state to start with.
   public var isInitialised = false
   /// Where the guest wants its `vcpu_time_info` and runstate, by its own addresses; nil if nowhere.
@@ -175,6 +177,8 @@ public enum VCPUHold {
   public static let dying: UInt64 = 16
   /// The toolstack is looking at its registers, or changing them.
   public static let inspected: UInt64 = 32
+  /// A debugger has stopped it.
+  public static let debugger: UInt64 = 64
 }
 
 /// Bits of `VCPU.pending`.

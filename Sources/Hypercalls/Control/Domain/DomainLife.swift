@@ -42,16 +42,6 @@ func resumeDomain(_ call: inout Hypercall, _ request: DomainRequest) throws(XenE
   return .success
 }
 
-/// XEN_DOMCTL_setdebugging: whether a debugger hears of the domain's exceptions. None can be attached here.
-///
-/// - Throws: `fault`; `invalid` for oneself; `notSupported` for yes.
-func setDebugging(_ call: inout Hypercall, _ request: DomainRequest) throws(XenError) -> HypercallOutcome {
-  let enable = try GuestMemory.fetch(request.body, initial: UInt8(0))
-  guard request.domain != call.domain else { throw .invalid }
-  guard enable == 0 else { throw .notSupported }
-  return .success
-}
-
 /// XEN_DOMCTL_sendtrigger: sends a vCPU a non-maskable interrupt. (Buttons for power and sleep are for machines with ACPI.)
 ///
 /// - Throws: `fault`; `invalid`, `noSuchDomain` for a vCPU that does not exist; `notImplemented` for another trigger.
