@@ -4,8 +4,10 @@
 #include "CMachine.h"
 
 uint64_t martlet_anchors[32];
-struct martlet_cpu martlet_cpus[MARTLET_MAX_CPUS];
-uint64_t martlet_flush_clock = 1, martlet_cpus_started = 1, martlet_boot_flags;
+struct martlet_cpu martlet_cpus[MARTLET_MAX_CPUS] __attribute__((aligned(MARTLET_CACHE_LINE)));
+// Every CPU writes it at every switch: nothing else is in its cache line.
+uint64_t martlet_flush_clock __attribute__((aligned(MARTLET_CACHE_LINE))) = 1;
+uint64_t martlet_cpus_started __attribute__((aligned(MARTLET_CACHE_LINE))) = 1, martlet_boot_flags;
 uint64_t martlet_stretch_ticks, martlet_stretches_measured;
 uint64_t martlet_panic_owner, martlet_panic_nested;
 uint64_t martlet_features[8];

@@ -74,10 +74,10 @@ martlet_compat_stubs:
 .rept MARTLET_MAX_CPUS
   .p2align 5
 martlet_syscall_stub_\+:
-  movq %rsp, martlet_syscall_slots + cpu * 16(%rip)
-  movq martlet_syscall_slots + 8 + cpu * 16(%rip), %rsp
+  movq %rsp, martlet_syscall_slots + cpu * MARTLET_SYSCALL_SLOT_SIZE(%rip)
+  movq martlet_syscall_slots + 8 + cpu * MARTLET_SYSCALL_SLOT_SIZE(%rip), %rsp
   pushq $MARTLET_GUEST_DS
-  pushq martlet_syscall_slots + cpu * 16(%rip)
+  pushq martlet_syscall_slots + cpu * MARTLET_SYSCALL_SLOT_SIZE(%rip)
   jmp syscall_common
   .pushsection .data.rel.ro.martlet_syscall_stubs,"aw"
   .quad martlet_syscall_stub_\+
@@ -90,10 +90,10 @@ martlet_syscall_stub_\+:
 .rept MARTLET_MAX_CPUS
   .p2align 5
 martlet_compat_stub_\+:
-  movq %rsp, martlet_syscall_slots + cpu * 16(%rip)
-  movq martlet_syscall_slots + 8 + cpu * 16(%rip), %rsp
+  movq %rsp, martlet_syscall_slots + cpu * MARTLET_SYSCALL_SLOT_SIZE(%rip)
+  movq martlet_syscall_slots + 8 + cpu * MARTLET_SYSCALL_SLOT_SIZE(%rip), %rsp
   pushq $MARTLET_GUEST_DS
-  pushq martlet_syscall_slots + cpu * 16(%rip)
+  pushq martlet_syscall_slots + cpu * MARTLET_SYSCALL_SLOT_SIZE(%rip)
   jmp compat_common
   .pushsection .data.rel.ro.martlet_compat_stubs,"aw"
   .quad martlet_compat_stub_\+

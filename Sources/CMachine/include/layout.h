@@ -37,6 +37,9 @@
 #define MARTLET_STACK_SIZE 0x10000
 #define MARTLET_STACK_INFO_SIZE 64
 #define MARTLET_MAX_CPUS 128
+// What one CPU writes all the time is in no other CPU's cache line.
+#define MARTLET_CACHE_LINE 64
+#define MARTLET_SYSCALL_SLOT_SIZE MARTLET_CACHE_LINE
 
 // Set in the upper half of the frame's vector word by the SYSCALL entry: the frame may be left by SYSRET.
 #define MARTLET_VECTOR_SYSCALL 0x100
@@ -69,7 +72,9 @@ struct martlet_stack_info {
 struct martlet_syscall_slot {
   uint64_t guest_rsp;
   uint64_t stack_top;
+  uint64_t reserved[6];
 };
+_Static_assert(sizeof(struct martlet_syscall_slot) == MARTLET_SYSCALL_SLOT_SIZE, "a cache line for each CPU");
 
 /// One CPU as the Machine target knows it; other CPUs read and write it.
 struct martlet_cpu {
@@ -83,6 +88,7 @@ struct martlet_cpu {
   uint64_t longest_cause;   // and what began it
   uint64_t reserved[1];
 };
+_Static_assert(sizeof(struct martlet_cpu) % MARTLET_CACHE_LINE == 0, "cache lines of each CPU's own");
 
 #endif
 #endif

@@ -129,7 +129,8 @@ public struct CPUArea: BitwiseCopyable {
       // SAFETY: 1. Static tables with an entry for every CPU; the number was checked when the area was made.
       let stub = unsafe martlet_syscall_stubs_address().load(fromByteOffset: number &* 8, as: UInt64.self)
       let compatStub = unsafe martlet_compat_stubs_address().load(fromByteOffset: number &* 8, as: UInt64.self)
-      unsafe martlet_syscall_slots_address().storeBytes(of: stackTop, toByteOffset: number &* 16 &+ 8, as: UInt64.self)
+      unsafe martlet_syscall_slots_address().storeBytes(
+        of: stackTop, toByteOffset: number &* Int(MARTLET_SYSCALL_SLOT_SIZE) &+ 8, as: UInt64.self)
       martlet_wrmsr(0xc000_0081, UInt64(MARTLET_GUEST_CS32) &<< 48 | UInt64(MARTLET_CS) &<< 32)
       martlet_wrmsr(0xc000_0082, stub)
       martlet_wrmsr(0xc000_0083, compatStub)
