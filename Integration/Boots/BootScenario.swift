@@ -78,6 +78,8 @@ public struct BootScenario: Sendable {
   /// Whether a reset of the machine starts it anew rather than ending QEMU.
   public var mayReboot = false
   public var typing: [Typing] = []
+  /// Whether what is typed can go to QEMU's own monitor too: Ctrl-\ and `c` switch between the two.
+  public var hasMonitor = false
   /// What the serial port must show, in this order.
   public var expected: [String] = []
   /// What it must never show, besides what no boot may show.

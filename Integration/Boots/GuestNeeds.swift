@@ -79,6 +79,12 @@ public struct GuestNeeds: Sendable {
       $0.ending = .watchdog
       $0.lastWords = ["GUEST watchdog-fires: runs after 900 ms"]
     },
+    // A model with UMIP, with which these instructions fault.
+    "table-stores": GuestNeeds {
+      $0.model = "EPYC-Rome,-smap"
+      // Xen leaves them to the CPU.
+      $0.expectedOnXen = ["GUEST table-stores: FAIL"]
+    },
     // Two vCPUs on one CPU.
     "failsafe": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
     // The same: on a CPU each, registers would never be switched.

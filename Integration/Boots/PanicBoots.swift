@@ -5,6 +5,7 @@
 
 extension BootScenario {
   static let panics = [
+    machineCheck,
     BootScenario("panic-noreboot", scenario: "keys") {
       $0.onlyMartlet = true
       $0.cpus = 2
@@ -33,6 +34,25 @@ extension BootScenario {
       $0.ending = .enoughSeen
     },
   ]
+
+  /// What QEMU's monitor does to CPU 0: an uncorrected error by which the CPU itself may be damaged (valid, uncorrected, enabled,
+  /// with an address, context corrupt), and a machine check (in progress, address of the instruction valid).
+  static let machineCheck = BootScenario("machine-check", scenario: "keys") {
+    $0.onlyMartlet = true
+    $0.cpus = 2
+    $0.hasMonitor = true
+    $0.hypervisorOptions = "noreboot"
+    $0.typing = [
+      Typing(
+        after: "MARTLET-TEST keys: listening", text: "\u{1c}cmce 0 1 0xb600000000000000 0x6 0x12345000 0\n")
+    ]
+    $0.expected = [
+      "Panic on CPU 0: a machine check",
+      "machine check on CPU 0: bank 1 status b600000000000000 address 0000000012345000",
+      "the machine is halted",
+    ]
+    $0.ending = .machineStays
+  }
 
   private static let crash = [Typing(after: "MARTLET-TEST keys: listening", text: toHypervisor + "C")]
 

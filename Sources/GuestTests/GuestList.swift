@@ -65,6 +65,7 @@ func allGuests() -> [Guest] {
     localDescriptors(),
     segmentBases(),
     modelSpecific(),
+    tableStores(),
     processorIdentity(),
     portAccess(),
     controlRegisters(),

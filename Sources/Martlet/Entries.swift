@@ -47,11 +47,18 @@ public func martletNMI(_ frame: UnsafeMutablePointer<TrapFrame>) {
   NMIDispatch.handle(unsafe Ref(entry: frame))
 }
 
-/// A double fault or machine check, on its own stack: the end.
+/// A machine check.
+@c(martlet_machine_check)
+public func martletMachineCheck(_ frame: UnsafeMutablePointer<TrapFrame>) {
+  // SAFETY: as above.
+  MachineCheck.handle(unsafe Ref(entry: frame))
+}
+
+/// A double fault, on its own stack: the end.
 @c(martlet_fatal)
 public func martletFatal(_ frame: UnsafeMutablePointer<TrapFrame>) {
   // SAFETY: as above.
-  MachineEnd.panic("a double fault or machine check", unsafe Ref(entry: frame))
+  MachineEnd.panic("a double fault", unsafe Ref(entry: frame))
 }
 
 /// The boot CPU, in long mode on the boot stack.

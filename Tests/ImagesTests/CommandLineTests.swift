@@ -86,7 +86,7 @@ private func reports(_ line: String) -> [String] {
       ("dom0_max_vcpus=0", ["invalid dom0_max_vcpus=0"]), ("dom0_max_vcpus=-", ["invalid dom0_max_vcpus=-"]),
       ("dom0_max_vcpus=1-2-3", ["invalid dom0_max_vcpus=1-2-3"]), ("loglvl=loud", ["invalid loglvl=loud"]),
       ("guest_loglvl=all/", ["invalid guest_loglvl=all/"]), ("guest_loglvl=all", []),
-      ("com2=115200", ["withoutEffect com2=115200"]),
+      ("com2=115200", ["withoutEffect com2=115200"]), ("tsx=on", []), ("no-tsx", []), ("tsx=hle", ["invalid tsx=hle"]),
     ] as [(String, [String])])
   func everyRemark(line: String, expected: [String]) {
     #expect(reports(line) == expected)
@@ -141,7 +141,8 @@ private func reports(_ line: String) -> [String] {
     (limits.cpus, limits.domain0VCPUs, limits.consoleRing) = (128, 128, (16 << 10)...(16 << 20))
     let bytes = Array(line.utf8)
     let options = HypervisorOptions.parse(bytes.span, limits: limits)
-    #expect(options.reports.list.indices.map { "\(options.reports.list[$0].kind)" } == (said == nil ? [] : ["adjusted"]))
+    #expect(
+      options.reports.list.indices.map { "\(options.reports.list[$0].kind)" } == (said == nil ? [] : ["adjusted"]))
     if let said {
       let report = options.reports.list[0]
       #expect(String(decoding: bytes[report.word], as: UTF8.self) == said)
@@ -278,7 +279,7 @@ private func reports(_ line: String) -> [String] {
       #expect(found == option && !isOther)
       number += 1
     }
-    #expect(number == 36)
+    #expect(number == 37)
   }
 
   @Test func noiseNeverTraps() {

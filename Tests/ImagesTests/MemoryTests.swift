@@ -78,6 +78,28 @@ private func raw(_ entries: [(UInt64, UInt64, UInt32)]) -> RawMemoryMap {
     #expect(FreeMemory(map, below: UInt64.max).ranges.count == 64)
   }
 
+  /// Other CPUs start from a page that is nobody's: RAM below 640 KiB, not the firmware's first page, not the loader's.
+  @Test func aPageForOtherCPUsToStartFrom() {
+    func page(_ entries: [(UInt64, UInt64, UInt32)], occupied: [PhysicalRange] = [], modules: [PhysicalRange] = [])
+      -> UInt64?
+    {
+      var boot = BootInformation(.multiboot1)
+      for range in occupied { boot.occupied.append(range) }
+      for range in modules { boot.modules.append(BootModule(range: range, commandLine: .empty)) }
+      return boot.pageBelowOneMegabyte(MemoryMap(sanitizing: raw(entries)))
+    }
+    let usual: [(UInt64, UInt64, UInt32)] = [
+      (0, 0x9fc00, 1), (0x9fc00, 0x400, 2), (0xf0000, 0x10000, 2), (0x100000, 1 << 28, 1),
+    ]
+    #expect(page(usual) == 0x9e000)
+    #expect(page(usual, occupied: [PhysicalRange(start: 0x9e800, length: 8)]) == 0x9d000)
+    #expect(page(usual, modules: [PhysicalRange(start: 0x2000, length: 0x9d000)]) == 0x1000)
+    #expect(page(usual, occupied: [PhysicalRange(start: 0x1000, length: 0x9e000)]) == nil)
+    // The page that was once taken without asking may be the firmware's.
+    #expect(page([(0, 0x9000, 1), (0x8000, 0x1000, 2), (0x9000, 0x97000, 2), (0x100000, 1 << 28, 1)]) == 0x7000)
+    #expect(page([(0x100000, 1 << 28, 1)]) == nil)
+  }
+
   @Test func freeMemoryIsWholePages() {
     let free = FreeMemory(MemoryMap(sanitizing: raw([(0x123, 0x9eadd, 1), (0x10_0800, 0x400, 1)])), below: 1 << 32)
     #expect(free.ranges.count == 1)

@@ -43,6 +43,12 @@ enum BootPolicy {
     set { set(4, !newValue) }
   }
 
+  /// Whether transactions stay on where they can be switched off.
+  static var usesTSX: Bool {
+    get { BootFlags.value & 8 == 0 }
+    set { set(8, !newValue) }
+  }
+
   private static func set(_ bit: UInt64, _ on: Bool) {
     BootFlags.value = on ? BootFlags.value | bit : BootFlags.value & ~bit
   }

@@ -30,6 +30,7 @@ public enum BootSequence {
     BootPolicy.reboots = !first.noReboot
     BootPolicy.usesSMEP = first.smep
     BootPolicy.usesSMAP = first.smap ?? !CPUFeatures.isEmulatedByQEMU
+    BootPolicy.usesTSX = first.tsx
     ConsoleSetup.open(first, &memory)
     greet()
     PhysicalWindow.withHypervisorOwned(physical: line.address, count: line.length) { ConsoleSetup.report(first, $0) }
@@ -68,7 +69,8 @@ public enum BootSequence {
     keepCommandLine(boot.arguments(of: boot.commandLine, in: PhysicalReader()), &memory)
     var trust = CounterTrust.ofThisCPU
     trust.isDoubted = options.doubtsCounter
-    let cpus = CPUStart.all(processors, &trust)
+    let cpus = CPUStart.all(
+      processors, trampoline: boot.pageBelowOneMegabyte(map).map { MachineFrame(physical: $0) }, &trust)
     let domain0 = Domain0Setup.perform(boot, options, cpus: cpus, total: total, &memory)
     // Building Domain 0 has taken the time that measuring the clock needs; before it runs, the clock is final.
     clock.finish(options, trust)

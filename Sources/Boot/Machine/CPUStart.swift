@@ -5,18 +5,19 @@ import Machine
 
 /// The start of CPUs.
 public enum CPUStart {
-  // The page below 1 MiB that the trampoline is copied to. Nothing of the loader's is needed any more there.
-  static let trampoline = MachineFrame(8)
-
-  /// Starts all CPUs of the list; gives how many run, the first one included.
-  /// Says in `trust` if their counters differ.
-  static func all(_ processors: ProcessorList, _ trust: inout CounterTrust) -> Int {
+  /// Starts all CPUs of the list; gives how many run, the first one included. `trampoline` is a free page below 1 MiB, where CPUs
+  /// begin: real mode reaches no further. It is not needed afterwards. Says in `trust` if the CPUs' counters differ.
+  static func all(_ processors: ProcessorList, trampoline: MachineFrame?, _ trust: inout CounterTrust) -> Int {
     guard let first = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }
     first.bindToCurrentCPU()
     first[].area.bind(record: first)
     CPUs.setOnline(0, true)
     CPUs.setStarted(1)
     guard processors.count > 1 else { return 1 }
+    guard let trampoline else {
+      Log.write(.error, "no page below 1 MiB is free for other CPUs to start from; going on with one CPU")
+      return 1
+    }
     Startup.placeTrampoline(at: trampoline)
     let clock = first[].clock
     var running = 1
@@ -70,8 +71,9 @@ public enum CPUStart {
   /// The first steps of a CPU that has just been started, on its own stack. Goes on at the idle loop.
   public static func enter() {
     let cpu = Ref<PhysicalCPU>.current
-    Startup.configureCPU(smep: BootPolicy.usesSMEP, smap: BootPolicy.usesSMAP)
+    Startup.configureCPU(smep: BootPolicy.usesSMEP, smap: BootPolicy.usesSMAP, tsx: BootPolicy.usesTSX)
     cpu[].area.load()
+    MachineCheck.enable()
     LocalAPIC.enable()
     Ref<Hypervisor>.shared[].counterHandshake.answer()
     CPUs.setStarted(max(CPUs.started, cpu[].number &+ 1))

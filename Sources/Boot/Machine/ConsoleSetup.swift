@@ -51,7 +51,8 @@ enum ConsoleSetup {
     console[].threshold = level(options.logLevels.always)
     console[].keepsDomain0 = options.consoleToRing
     console[].guestOutput =
-      options.guestLogLevels.always >= .debug ? .shown : options.guestLogLevels.rateLimited >= .debug ? .limited : .hidden
+      options.guestLogLevels.always >= .debug
+      ? .shown : options.guestLogLevels.rateLimited >= .debug ? .limited : .hidden
     console.publish()
     if let record {
       console.showPrevious(record)

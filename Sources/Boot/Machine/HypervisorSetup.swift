@@ -38,8 +38,9 @@ enum HypervisorSetup {
     memory.reach = frames
     fill(m2p, m2pFrames)
     makeLedger(map, frames, m2p, m2pFrames, &memory)
-    Startup.configureCPU(smep: BootPolicy.usesSMEP, smap: BootPolicy.usesSMAP)
+    Startup.configureCPU(smep: BootPolicy.usesSMEP, smap: BootPolicy.usesSMAP, tsx: BootPolicy.usesTSX)
     area.load()
+    MachineCheck.enable()
     LegacyPIC.disable()
     LocalAPIC.enable()
     let clock = ClockSetup(acpi, options)

@@ -105,10 +105,12 @@ no_long_mode:
 no_long_mode_text:
   .asciz "Martlet: this CPU has no 64-bit mode with no-execute pages; run on one that has.\r\n"
 
-// Turns long mode on with the page tables at EDI; the caller jumps to 64-bit code.
+// Turns long mode on with the page tables at EDI; the caller jumps to 64-bit code. Nothing of what firmware has left in CR4 is
+// kept: with five levels of page tables (LA57) it would be our undoing. That bit, as others, only goes while paging is off.
 enter_long_mode:
-  movl %cr4, %eax
-  orl $0x20, %eax
+  movl $0x11, %eax
+  movl %eax, %cr0
+  movl $0x20, %eax
   movl %eax, %cr4
   movl %edi, %cr3
   movl $0xc0000080, %ecx

@@ -189,8 +189,10 @@ martlet_vector_\+:
   movl $vector, 4(%rsp)
   .if vector == 2
   jmp nmi_common
-  .elseif (vector == 8) || (vector == 18)
+  .elseif vector == 8
   jmp fatal_common
+  .elseif vector == 18
+  jmp check_common
   .elseif vector == 1
   jmp debug_common
   .elseif vector == 14
@@ -250,6 +252,37 @@ debug_common:
   call martlet_trap
   addq $8, %rsp
   jmp martlet_exit
+
+// A machine check may come at any instruction: hence a stack of its own. One from ring 3 moves to the ordinary stack, as a debug
+// exception does; one from ring 0 goes on where it was, if it can.
+check_common:
+  cld
+  CLOSE_GUEST_ACCESS
+  SAVE_REGISTERS
+  testb $3, FRAME_VECTOR + 4 + 8(%rsp)
+  jz 1f
+  movq %rsp, %rsi
+  orq $(MARTLET_STACK_SIZE - 1), %rsp
+  movq 1 - MARTLET_STACK_INFO_SIZE(%rsp), %rdi
+  subq $168, %rdi
+  movq %rdi, %rsp
+  movl $21, %ecx
+  rep movsq
+  movq %rsp, %rdi
+  subq $8, %rsp
+  xorl %ebp, %ebp
+  call martlet_machine_check
+  addq $8, %rsp
+  jmp martlet_exit
+1:
+  movq %rsp, %rdi
+  subq $8, %rsp
+  xorl %ebp, %ebp
+  call martlet_machine_check
+  addq $8, %rsp
+  RESTORE_REGISTERS
+  addq $8, %rsp
+  iretq
 
 nmi_common:
   cld

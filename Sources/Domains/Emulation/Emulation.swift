@@ -90,6 +90,9 @@ enum Emulation {
     case .portIn, .portOut, .stringIn, .stringOut:
       // Applications may use ports too, if their kernel lets them.
       return PortEmulation.perform(instruction, vcpu, frame)
+    case .storeMachineStatus, .descriptorTable:
+      // Applications may use those that store.
+      return TableStores.perform(instruction, vcpu, frame) ?? .notOurs
     case .systemEnter: return vcpu.enterBySysenter(frame) ? .done : .notOurs
     case .cpuid(isForced: false):
       // Faults only where the CPU makes it; then for applications as well.
@@ -125,9 +128,6 @@ enum Emulation {
       return ControlEmulation.write(register, getRegister(frame, from), vcpu)
     case .clearTaskSwitched:
       vcpu.setTaskSwitched(false)
-      return true
-    case .storeMachineStatus(.register(let register, _)):
-      setRegister(frame, register, vcpu[].cr0)
       return true
     case .writeBackCaches, .invalidateCaches:
       if vcpu[].domain[].mayUseHardware { Registers.writeBackCaches() }

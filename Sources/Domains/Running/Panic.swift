@@ -24,6 +24,8 @@ extension MachineEnd {
       $0.put(": ")
       PanicReason.describe(frame[], why, &$0)
     }
+    // The banks keep what they tell of: whoever looks after the machine finds it after the next start.
+    if frame[].vector & 0xff == 18 { MachineCheck.tell(andForget: false) }
     registers(frame[])
     Backtrace.print(rip: frame[].rip, rbp: frame[].rbp)
     if Ref<Hypervisor>.isPublished {

@@ -10,7 +10,7 @@ public enum HypervisorOption: UInt8 {
   case availableMemory, clockSource, com1, com2, console, consoleToRing, consoleRingSize, consoleSwitch, cpuFrequency
   case domain0, domain0Maximum, domain0Memory, domain0Pin, grantTable, grantFrames, grantMapFrames, guestLogLevel
   case iommu, logLevel, maximumCPUs, memory, noReboot, noSMP, pvL1TF, reboot, scheduler, smap, smep, speculation
-  case synchronousConsole, transmitBuffer, tsc, microcode, watchdog, watchdogTimeout, xpti
+  case synchronousConsole, transactions, transmitBuffer, tsc, microcode, watchdog, watchdogTimeout, xpti
 
   /// The name before the `=`.
   public var name: StaticString {
@@ -46,6 +46,7 @@ public enum HypervisorOption: UInt8 {
     case .speculation: "spec-ctrl"
     case .synchronousConsole: "sync_console"
     case .transmitBuffer: "serial_tx_buffer"
+    case .transactions: "tsx"
     case .tsc: "tsc"
     case .microcode: "ucode"
     case .watchdog: "watchdog"
@@ -59,7 +60,7 @@ public enum HypervisorOption: UInt8 {
     switch self {
     case .com1, .console, .logLevel, .synchronousConsole, .noReboot, .maximumCPUs, .noSMP, .smap, .smep,
       .domain0Memory, .domain0Maximum, .domain0Pin, .scheduler, .consoleToRing, .grantTable, .grantFrames,
-      .grantMapFrames, .clockSource, .tsc, .guestLogLevel, .consoleRingSize, .transmitBuffer:
+      .grantMapFrames, .clockSource, .tsc, .guestLogLevel, .consoleRingSize, .transmitBuffer, .transactions:
       true
     case .reboot, .domain0, .memory, .availableMemory, .consoleSwitch, .com2,
       .cpuFrequency, .iommu, .pvL1TF, .speculation, .microcode, .watchdog, .watchdogTimeout,
@@ -72,7 +73,7 @@ public enum HypervisorOption: UInt8 {
   var isBoolean: Bool {
     switch self {
     case .consoleToRing, .domain0Pin, .iommu, .noReboot, .noSMP, .pvL1TF, .smap, .smep, .speculation,
-      .synchronousConsole,
+      .synchronousConsole, .transactions,
       .watchdog, .xpti, .cpuFrequency:
       true
     default:
@@ -110,7 +111,7 @@ private let otherOptions: StaticString =
   preferred-cstates psr pv pv-linear-pt pv-shim rcu-idle-timer-period-ms rmrr ro-hpet sched-gran \
   sched_credit2_max_cpus_runqueue sched_credit2_migrate_resist sched_credit_tslice_ms sched_ratelimit_us \
   sched_smt_power_savings scrub-domheap shim_mem smt snb_igd_quirk tboot tbuf_size tdt tevt_mask \
-  tickle_one_idle_cpu timer_slop tsx unrestricted_guest vcpu_migration_delay vesa-ram vga \
+  tickle_one_idle_cpu timer_slop unrestricted_guest vcpu_migration_delay vesa-ram vga \
   viridian-spinlock-retry-count viridian-version vm-notify-window vpid vpmu x2apic x2apic_phys xsave xsm
   """
 

@@ -38,6 +38,7 @@ extension HypervisorOptions {
     case .synchronousConsole: synchronousConsole = try value.boolean(of: line)
     case .transmitBuffer: transmitBufferSize = try powerOfTwo(value, of: line, within: limits.transmitBuffer)
     case .tsc: try takeTSC(value, of: line)
+    case .transactions: tsx = try value.boolean(of: line)
     case .watchdog: try takeWatchdog(value, of: line)
     case .watchdogTimeout: watchdogTimeout = try value.count(of: line)
     case .xpti: try takeIsolation(value, of: line)

@@ -124,6 +124,8 @@ public struct HypervisorOptions {
   public internal(set) var smap: Bool?
   /// `smep=`; false also for `hvm`.
   public internal(set) var smep = true
+  /// `tsx=`: whether transactions stay on.
+  public internal(set) var tsx = false
   /// `clocksource=`; nil for the best there is.
   public internal(set) var clockSource: ClockSource?
   /// `tsc=unstable` or `tsc=skewed`

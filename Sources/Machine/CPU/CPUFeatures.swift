@@ -27,6 +27,12 @@ public struct CPUFeatures: BitwiseCopyable {
   public var keepsFPUPointers = false
   /// RDTSCP or RDPID, and with them the TSC_AUX register.
   public var timeStampAuxiliary = false
+  /// The IA32_TSX_CTRL register, by which transactions can be switched off.
+  public var transactionControl = false
+  /// The exception for errors of the hardware's own.
+  public var machineCheck = false
+  /// The banks of registers that say what such an error was.
+  public var machineCheckBanks = false
   /// How many bits a physical address has.
   public var physicalBits: UInt8 = 36
   /// XCR0 bits that the CPU knows and guests may use.
@@ -51,12 +57,18 @@ public struct CPUFeatures: BitwiseCopyable {
     f.xsave = one.ecx & (1 &<< 26) != 0
     f.x2apic = one.ecx & (1 &<< 21) != 0
     f.tscDeadline = one.ecx & (1 &<< 24) != 0
+    f.machineCheck = one.edx & (1 &<< 7) != 0
+    f.machineCheckBanks = f.machineCheck && one.edx & (1 &<< 14) != 0
     if highest.eax >= 7 {
       let seven = martlet_cpuid(7, 0)
       f.fsgsbase = seven.ebx & 1 != 0
       f.smep = seven.ebx & (1 &<< 7) != 0
       f.smap = seven.ebx & (1 &<< 20) != 0
       f.umip = seven.ecx & (1 &<< 2) != 0
+      // IA32_ARCH_CAPABILITIES, bit 7.
+      if seven.edx & (1 &<< 29) != 0, let capabilities = Registers.msr(0x10a) {
+        f.transactionControl = capabilities & (1 &<< 7) != 0
+      }
       f.timeStampAuxiliary = seven.ecx & (1 &<< 22) != 0
     }
     let extended = martlet_cpuid(0x8000_0000, 0).eax

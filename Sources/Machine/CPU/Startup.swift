@@ -6,15 +6,14 @@ import CMachine
   /// Bringing CPUs up.
   public enum Startup {
     /// Sets the control registers as the hypervisor runs with: write protection on, no global pages, SMEP and SMAP where
-    /// the CPU has them and the command line allows, FPU ready, XSAVE on. What of CR4 is a guest's choice comes with the guest.
-    public static func configureCPU(smep: Bool, smap: Bool) {
+    /// the CPU has them and the command line allows, FPU ready, XSAVE on, transactions off unless `tsx=` wants them. What of CR4
+    /// is a guest's choice comes with the guest.
+    public static func configureCPU(smep: Bool, smap: Bool, tsx: Bool) {
       let f = CPUFeatures.current
       martlet_write_cr0(0x8005_0033 & ~0x4_0000)
-      var cr4: UInt64 = 0x20 | 0x200 | 0x400  // PAE, OSFXSR, OSXMMEXCPT
-      if f.xsave { cr4 |= 1 &<< 18 }
-      if f.smep && smep { cr4 |= 1 &<< 20 }
-      if f.smap && smap { cr4 |= 1 &<< 21 }
-      martlet_write_cr4(cr4)
+      martlet_write_cr4(CR4.initial(f, smep: smep, smap: smap))
+      InheritedRegisters.forgetSystemEnter()
+      if f.transactionControl { InheritedRegisters.setTransactions(on: tsx) }
       if f.xsave { _ = martlet_xsetbv(0, f.xcr0) }
       // PAT as the Xen ABI has it: WB, WT, UC-, UC, WC, WP, UC, UC.
       martlet_wrmsr(0x277, 0x0000_0501_0007_0406)

@@ -26,6 +26,7 @@ enum BootRuns {
       line.memory = boot.memory
       line.cpuModel = boot.cpuModel
       line.mayReboot = boot.mayReboot
+      if boot.hasMonitor { line.serial = .terminal }
       line.hypervisor = hypervisor
       line.hypervisorOptions = [hypervisorOptions, boot.hypervisorOptions, choice == .xen ? boot.xenOptions : ""]
         .filter { !$0.isEmpty }.joined(separator: " ")
