@@ -37,24 +37,23 @@ private final class Space {
   /// Runs an operation on the page tables under their lock, to its end.
   @discardableResult
   func changing(
-    _ body: (borrowing FrameLedger, inout PageTableWork, inout EntryBudget) throws(XenError) -> Void
+    _ body: (borrowing FrameLedger, inout PageTableWork) throws(XenError) -> Void
   ) -> XenError? {
     lock[].withLock { work in
-      var budget = EntryBudget(entries: 1 << 20)
       var error: XenError?
-      do throws(XenError) { try body(ledger[], &work, &budget) } catch let caught { error = caught }
-      precondition(ledger[].drain(&work, &budget))
+      do throws(XenError) { try body(ledger[], &work) } catch let caught { error = caught }
+      precondition(ledger[].drain(&work))
       return error
     }
   }
   @discardableResult func update(_ table: MachineFrame, _ index: Int, _ value: UInt64) -> XenError? {
-    changing { ledger, work, budget throws(XenError) in
-      try ledger.updateEntry(table, index, to: value, world.rules(1), &work, &budget)
+    changing { ledger, work throws(XenError) in
+      try ledger.updateEntry(table, index, to: value, world.rules(1), &work)
     }
   }
   @discardableResult func pin(_ frame: MachineFrame, level: Int) -> XenError? {
-    changing { ledger, work, budget throws(XenError) in
-      try ledger.pin(frame, level: level, world.rules(1), &work, &budget)
+    changing { ledger, work throws(XenError) in
+      try ledger.pin(frame, level: level, world.rules(1), &work)
     }
   }
 

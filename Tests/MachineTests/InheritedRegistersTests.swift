@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What firmware, or a kernel before us, has left in a CPU's registers, and what the hypervisor makes of it.
-import MachineTurn
+import SimulatedMachine
 import Testing
 
 @testable import Machine

@@ -58,7 +58,7 @@ enum TableStores {
         return .faulted
       }
     }
-    Emulation.finish(instruction, frame)
+    Emulation.retire(UInt64(instruction.length), vcpu, frame)
     return .done
   }
 }

@@ -68,8 +68,7 @@ extension Ref where T == VCPU {
     else {
       return publishChange(cpu)
     }
-    TLB.noteFlush()
-    Registers.setPageTable(kernel)
+    TLB.setPageTable(kernel)
     publishChange(cpu)
     Registers.setPageTable(user)
   }

@@ -78,8 +78,7 @@ import XenABI
       PhysicalWindow.store32(
         page, word: (body + MemoryLayout<xen_domctl_createdomain>.offset(of: \.grant_opts)!) / 4, 1)
       func create() -> Int64 {
-        world.world.call(
-          world.control[].vcpu(index: 0)!, [Self.address], { call throws(XenError) in try domctl(&call) })
+        world.world.call(world.control[].vcpu(index: 0)!, __HYPERVISOR_domctl, [Self.address])
       }
       world.world.map(Self.address, page, isWritable: false)
       let free = world.balance

@@ -3,7 +3,7 @@
 import CXenABI
 import Frames
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 

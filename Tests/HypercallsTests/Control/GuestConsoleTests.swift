@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a domain writes to the machine's console, as a person reads it.
+import CXenABI
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 
@@ -31,9 +32,8 @@ import XenABI
   }
 
   static func write(_ machine: SystemMachine, _ at: UInt64, _ count: Int) -> Int64 {
-    machine.world.call(machine.other[].vcpu(index: 0)!, [0, UInt64(count), at]) { (call) throws(XenError) in
-      try call.consoleIO()
-    }
+    machine.world.call(machine.other[].vcpu(index: 0)!, __HYPERVISOR_console_io, [0, UInt64(count), at])
+  }
   }
 
   @Test func linesAreMarkedAndComplete() {
@@ -87,9 +87,8 @@ import XenABI
         in: machine.world.ownFrames(Ref<Console>.framesNeeded),
         Console(port: nil, ring: machine.world.ownFrames(2), frames: 2)
       ).publish()
-      let answer = machine.world.call(machine.other[].vcpu(index: 0)!, [1, 8, SystemMachine.buffer]) {
-        (call) throws(XenError) in try call.consoleIO()
-      }
+      let answer = machine.world.call(
+        machine.other[].vcpu(index: 0)!, __HYPERVISOR_console_io, [1, 8, SystemMachine.buffer])
       #expect(answer == result(.notPermitted))
       Ref<Console>.shared[].guestOutput = .shown
       #expect(Self.write(machine, SystemMachine.end - 4, 8) == result(.fault))

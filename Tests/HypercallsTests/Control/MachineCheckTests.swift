@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Machine checks: what the banks say, and who has to go.
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 
 @testable import Domains

@@ -3,7 +3,7 @@
 // panic has all of it out first.
 import Foundation
 import Machine
-import Support
+import SimulatedMachine
 import Testing
 import XenABI
 

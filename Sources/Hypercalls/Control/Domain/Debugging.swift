@@ -27,7 +27,6 @@ func debuggerMemory(_ call: inout Hypercall, _ request: DomainRequest) throws(Xe
   var wanted = try GuestMemory.fetch(request.body, initial: martlet_gdbsx_memio())
   guard request.domain != call.domain else { throw .invalid }
   let vcpu = try request.vcpu(0)
-  var budget = PreemptionBudget()
   while wanted.len > 0 {
     let count = min(Int(wanted.len), 4096 &- Int(wanted.gva & 4095))
     let done = copy(wanted, count, vcpu)
@@ -39,7 +38,8 @@ func debuggerMemory(_ call: inout Hypercall, _ request: DomainRequest) throws(Xe
       try GuestMemory.put(request.body, wanted)
       throw .fault
     }
-    if wanted.len > 0 && budget.isExhausted() {
+    Stretch.spend(Stretch.frame)
+    if wanted.len > 0 && Stretch.isOver {
       try GuestMemory.put(request.body, wanted)
       return .again
     }
