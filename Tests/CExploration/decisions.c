@@ -77,7 +77,7 @@ void decisions_start(void) {
 }
 
 static int name_of(enum decision kind, int choice, const int *who) {
-  return kind == HOLD ? 'h' : kind == LATE ? 'l' : who[choice] >= 0 ? 's' : 'd';
+  return kind == HOLD ? 'h' : kind == LATE ? 'l' : kind == AGAIN ? 'a' : who[choice] >= 0 ? 's' : 'd';
 }
 
 static void tell(enum decision kind, int choice, const int *who) {
@@ -177,7 +177,7 @@ bool explore_replay(const char *schedule) {
     char *end;
     struct named *n = &named[named_count];
     n->step = strtoull(schedule, &end, 10);
-    if (end == schedule || !*end || !strchr("shdl", *end) || named_count == MAX_NAMED - 1) return false;
+    if (end == schedule || !*end || !strchr("shdla", *end) || named_count == MAX_NAMED - 1) return false;
     n->kind = *end++;
     n->cpu = n->kind == 's' || n->kind == 'd' ? *end++ - '0' : 0;
     while (*end == ' ') end++;

@@ -185,6 +185,7 @@ static void cr3_written(void) {
   point(0, true);
   drain_all(me);
   forget_translations(me);
+  remember_again();
 }
 static void invalidated(uint64_t linear) {
   ORDINARY(return)

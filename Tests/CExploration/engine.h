@@ -43,7 +43,7 @@ void point(const void *address, bool always);
 void let_interrupts_in(void);
 int cpu_with_pending(int cpu);
 // decisions.c
-enum decision { WHO, HOLD, LATE };
+enum decision { WHO, HOLD, LATE, AGAIN };
 // Gives a number below `options`; 0 is what usually happens. The first `free` ones cost nothing.
 int decide(enum decision kind, int options, int free, const int *who);
 void decisions_start(void);
@@ -64,6 +64,7 @@ void forget_memory(void);
 // translations.c
 uint64_t explored_translate(uint64_t linear, bool write);
 void forget_translations(int cpu);
+void remember_again(void);
 void explored_invalidate(uint64_t linear);
 
 #endif

@@ -28,6 +28,8 @@ void explored_invalidate(uint64_t linear) {
   c->cached_count = kept;
 }
 
+static bool speculates;
+
 // The frame that `linear` leads to, as this CPU sees it; all ones for a page fault.
 static uint64_t lookup(uint64_t linear, bool write, struct explore_access *access) {
   struct cpu *c = &cpus[me];
@@ -54,7 +56,7 @@ static uint64_t lookup(uint64_t linear, bool write, struct explore_access *acces
   for (;; level--) {
     if (table >= martlet_window_frames) return ~0ull;
     uint64_t *place = (uint64_t *)(martlet_window_base + (table << 12)) + (linear >> (3 + 9 * level) & 511);
-    point(place, false);
+    if (!speculates) point(place, false);
     note_access(place, false);
     access->tables[level] = table;
     uint64_t entry = *place;
@@ -79,6 +81,25 @@ static uint64_t lookup(uint64_t linear, bool write, struct explore_access *acces
     }
     add(c, level, linear, table, writable);
   }
+}
+
+// A CPU may walk the tables for any address at any time, without being told to: at worst right after it has forgotten all.
+static uint64_t speculated[EXPLORE_MAX_SPECULATED];
+static int speculated_count;
+
+void explore_speculate(const uint64_t *linear, int32_t count) {
+  speculated_count = count < EXPLORE_MAX_SPECULATED ? count : EXPLORE_MAX_SPECULATED;
+  memcpy(speculated, linear, speculated_count * sizeof *linear);
+}
+
+void remember_again(void) {
+  if (!speculated_count || decide(AGAIN, 2, 2, 0) == 0) return;
+  speculates = true;
+  for (int i = 0; i < speculated_count; i++) {
+    struct explore_access access = {.cpu = me};
+    lookup(speculated[i], false, &access);
+  }
+  speculates = false;
 }
 
 uint64_t explored_translate(uint64_t linear, bool write) {

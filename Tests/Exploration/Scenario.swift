@@ -59,6 +59,9 @@ public struct Scenario<State> {
   public var check: (State) -> String?
   /// What is wrong with an access of a guest; nil if nothing is.
   public var judge: (GuestAccess) -> String? = { _ in nil }
+  /// Addresses (up to eight) whose translations a CPU may remember again right after each flush, without an access: CPUs walk
+  /// tables on speculation.
+  public var speculated: [UInt64] = []
   var preparations: [(cpu: Int, body: () -> Void)] = []
 
   public init(
@@ -137,6 +140,7 @@ public struct Scenario<State> {
         explore_as(Int32(cpu), { $0!.assumingMemoryBound(to: (() -> Void).self).pointee() }, $0)
       }
     }
+    explore_speculate(speculated, Int32(speculated.count))
     precondition(explore_remember(), "no memory to explore in")
   }
 

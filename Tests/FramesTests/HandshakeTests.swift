@@ -85,7 +85,7 @@ private final class Space {
       // CPU 2 remembers where walks of the first 2 MiB go on. CPU 0 takes that table away from there, without a flush; then CPUs
       // 0 and 1 write to it, as one may to a frame that is no table. What they write must never be walked.
       let forged = entry(secret, isWritable: true)
-      let outcome = space.scenario(
+      var scenario = space.scenario(
         "two takers of a new type",
         [
           { space in
@@ -98,8 +98,10 @@ private final class Space {
             Guest.read(8 << 12)
             Guest.read(9 << 12)
           },
-        ]
-      ).explore()
+        ])
+      // Nothing but the outcome counts: does the guest get at what is not its own?
+      scenario.judge = { $0.frame == secret ? "F1: a forged entry was walked" : nil }
+      let outcome = scenario.explore()
       #expect(outcome.failure == nil, "\(outcome)")
       #expect(outcome.schedules >= 10_000 || outcome.isComplete, "\(outcome)")
     }

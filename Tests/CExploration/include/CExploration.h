@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #define EXPLORE_MAX_CPUS 8
+#define EXPLORE_MAX_SPECULATED 8
 
 /// One access of a guest, for the verdict: what the CPU used, whether or not the tables in memory still say so.
 struct explore_access {
@@ -38,6 +39,9 @@ bool explore_remember(void);
 
 /// Runs `body` as another CPU, to prepare it (its record, its page table). Before `explore_remember`.
 void explore_as(int32_t cpu, void (*_Nonnull body)(void *_Nullable), void *_Nullable context);
+
+/// Addresses whose translations CPUs may remember again right after each flush, without an access.
+void explore_speculate(const uint64_t *_Nullable linear, int32_t count);
 
 /// Makes the machine again what it was at `explore_remember`.
 void explore_restore(void);
