@@ -45,7 +45,7 @@ import Testing
   @Test func `each has a flow, and six are always tried`() {
     let flows = XLFlow.all.filter { $0.script == "xl-processor" }
     #expect(flows.map(\.cpuModel) == EmulatedProcessor.all.filter { $0.use == .guests }.map { $0.names[0] })
-    #expect(flows.filter { !$0.isLong }.count == 6)
+    #expect(flows.filter { !$0.onlyWithAll }.count == 6)
   }
 
   @Test func `the page has the same rows`() throws {

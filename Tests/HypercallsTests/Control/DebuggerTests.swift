@@ -67,12 +67,12 @@ import XenABI
 
   @Test func whatCannotBeReachedIsSaid() {
     Self.run(frames: 2) { machine, vcpu, frames in
-      #expect(Self.memory(machine, gva: Self.address + 4096, count: 4100) == (result(.fault), 4))
-      #expect(Self.memory(machine, gva: 0x5000_0000, count: 8) == (result(.fault), 8))
-      #expect(Self.memory(machine, gva: 0xffff_8300_0000_0000, count: 8) == (result(.fault), 8))
-      #expect(Self.memory(machine, gva: 0x8000_0000_0000_0000, count: 8) == (result(.fault), 8))
-      #expect(Self.memory(machine, gva: UInt64.max - 3, count: 8).result == result(.fault))
-      #expect(Self.memory(machine, count: 8, uva: SystemMachine.end) == (result(.fault), 8))
+      #expect(Self.memory(machine, gva: Self.address + 4096, count: 4100) == (XenError.fault.code, 4))
+      #expect(Self.memory(machine, gva: 0x5000_0000, count: 8) == (XenError.fault.code, 8))
+      #expect(Self.memory(machine, gva: 0xffff_8300_0000_0000, count: 8) == (XenError.fault.code, 8))
+      #expect(Self.memory(machine, gva: 0x8000_0000_0000_0000, count: 8) == (XenError.fault.code, 8))
+      #expect(Self.memory(machine, gva: UInt64.max - 3, count: 8).result == XenError.fault.code)
+      #expect(Self.memory(machine, count: 8, uva: SystemMachine.end) == (XenError.fault.code, 8))
       // Another domain's frame, and one that is used as a table.
       let level1 =
         PhysicalWindow.load(
@@ -83,7 +83,7 @@ import XenABI
           word: 2) & PTE.frameMask
       let foreign = machine.world.guestFrame(machine.control)
       PhysicalWindow.store(MachineFrame(physical: level1), word: 0, foreign.physical | PTE.present | PTE.user)
-      #expect(Self.memory(machine, count: 8) == (result(.fault), 8))
+      #expect(Self.memory(machine, count: 8) == (XenError.fault.code, 8))
       #expect(Self.memory(machine, count: 0) == (0, 0))
     }
   }
@@ -103,7 +103,7 @@ import XenABI
       }
       // To one page of the caller's over and over would need as many; each piece faults beyond it, and says how far it came.
       let (answer, remain) = Self.memory(machine, count: 400 * 4096)
-      #expect(answer == result(.fault) && remain == UInt32(400 * 4096 - 7 * 4096))
+      #expect(answer == XenError.fault.code && remain == UInt32(400 * 4096 - 7 * 4096))
     }
   }
 
@@ -111,14 +111,14 @@ import XenABI
     SystemMachine.run { machine in
       func ask(_ command: Int32, _ vcpu: UInt32) -> Int64 { machine.domctl(command, 1, vcpu) }
       let vcpu = machine.other[].vcpu(index: 1)!
-      #expect(ask(XEN_DOMCTL_gdbsx_unpausevcpu, 1) == result(.invalid))
+      #expect(ask(XEN_DOMCTL_gdbsx_unpausevcpu, 1) == XenError.invalid.code)
       #expect(ask(XEN_DOMCTL_gdbsx_pausevcpu, 1) == 0)
       #expect(vcpu[].holds.load() & VCPUHold.debugger != 0)
       #expect(machine.other[].vcpu(index: 0)![].holds.load() & VCPUHold.debugger == 0)
-      #expect(ask(XEN_DOMCTL_gdbsx_pausevcpu, 1) == result(.invalid))
+      #expect(ask(XEN_DOMCTL_gdbsx_pausevcpu, 1) == XenError.invalid.code)
       #expect(ask(XEN_DOMCTL_gdbsx_unpausevcpu, 1) == 0)
       #expect(vcpu[].holds.load() & VCPUHold.debugger == 0)
-      #expect(ask(XEN_DOMCTL_gdbsx_pausevcpu, 2) == result(.invalid))
+      #expect(ask(XEN_DOMCTL_gdbsx_pausevcpu, 2) == XenError.invalid.code)
     }
   }
 
