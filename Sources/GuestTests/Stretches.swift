@@ -38,7 +38,9 @@ func makeMulticall(_ operation: Int32, _ arguments: [UInt64]) -> UInt64 {
   let list = Pages.take()
   for index in UInt64(0)..<63 {
     Memory.store64(list + index * 64, UInt64(operation))
-    for position in arguments.indices { Memory.store64(list + index * 64 + 16 + UInt64(position) * 8, arguments[position]) }
+    for position in arguments.indices {
+      Memory.store64(list + index * 64 + 16 + UInt64(position) * 8, arguments[position])
+    }
   }
   return list
 }

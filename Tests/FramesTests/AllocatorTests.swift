@@ -58,6 +58,32 @@ import XenABI
     }
   }
 
+  /// Limits come from guests: memory that any limit allows goes last, and a search looks at few blocks, however many there are.
+  @Test func limitsAndZones() {
+    LedgerWorld.run { world in
+      var held: [MachineFrame] = []
+      while let frame = world.ledger[].allocateOwn() { held.append(frame) }
+      world.ledger[].withAllocator { _, ledger in
+        var allocator = FrameAllocator()
+        allocator.lowEnd = 512
+        // Every other frame, so that each is a block of its own.
+        for frame in held where frame.number % 2 == 0 { allocator.free(ledger, frame, order: 0) }
+        let free = allocator.freeFrames
+        #expect(allocator.allocate(ledger, order: 0)!.number >= 512)
+        #expect(allocator.allocate(ledger, order: 0, limit: 512)!.number < 512)
+        #expect(allocator.allocate(ledger, order: 0, limit: 600)!.number < 600)
+        Stretch.begin()
+        #expect(allocator.allocate(ledger, order: 0, limit: 3) == nil)
+        #expect(Simulation.unitsSpent > 10 && Simulation.unitsSpent <= FrameAllocator.patience / 8)
+        #expect(allocator.allocate(ledger, order: 0, limit: 0) == nil)
+        #expect(allocator.freeFrames == free - 3)
+        // The low zone is used when there is nothing else.
+        while let frame = allocator.allocate(ledger, order: 0) { ledger.words.store(ledger.ownerIndex(frame), 0) }
+        #expect(allocator.freeFrames == 0)
+      }
+    }
+  }
+
   @Test func memoryInPieces() {
     LedgerWorld.run { world in
       // Every start and length near a few boundaries adds exactly those frames.

@@ -102,6 +102,42 @@ import XenABI
     }
   }
 
+  /// A frame that was cleared when nobody could reach it any more asks for no flush (F2), whatever others free meanwhile.
+  @Test func F1_cleanFramesAskForNoFlush() {
+    run { world, _ in
+      for cpu in 1...2 { CPUs.setOnline(cpu, false) }
+      let dirty = world.frame()
+      while world.ledger[].scrubSome() {}
+      for cpu in 1...2 { CPUs.setOnline(cpu, true) }
+      #expect(world.endAllocation(dirty))
+      #expect(flushes { _ = world.ledger[].allocate(for: DomainID(2), order: 5) } == (0, 0))
+    }
+  }
+
+  /// Who gives frames back asks nobody to flush; who allocates them does, once.
+  @Test func F1_givingBackAsksNobody() {
+    run { world, _ in
+      let frames = (0..<20).map { _ in world.frame() }
+      let given = flushes { for frame in frames { _ = world.endAllocation(frame) } }
+      #expect(given.remote == 0)
+    }
+  }
+
+  /// An idle CPU that clears memory does not disturb the others for each few frames that somebody frees.
+  @Test func scrubbersAskSeldom() {
+    run { world, _ in
+      Stretch.setRate(hertz: UInt64.max)
+      defer { Stretch.setRate(hertz: 0) }
+      world.ledger[].rest[].scrubbersFlush.store(Stretch.time)
+      #expect(world.endAllocation(world.frame()))
+      let asked = flushes { _ = world.ledger[].scrubSome() }
+      #expect(asked == (0, 0))
+      world.ledger[].rest[].scrubbersFlush.store(Stretch.time &- UInt64.max / 512)
+      let askedLater = flushes { _ = world.ledger[].scrubSome() }
+      #expect(askedLater.remote == 2)
+    }
+  }
+
   @Test func F1_aTransferEndsReadingToo() {
     run { world, tables in
       // Never written, so no stamp tells of the old owner's mapping.

@@ -13,9 +13,9 @@ extension GrantTable {
   ///
   /// - Throws: `badDomain` if the owner is being destroyed; `badReference` if the entry does not accept a frame from `giver`;
   ///   `addressTooBig` if the frame's number does not fit the entry; `generalError` if the owner may not have more memory.
-  ///   The frame is then still `giver`'s, and its transfer has to be abandoned, unless it is `owner`'s already.
+  ///   Unless `isGiven` says that the frame has been the owner's, it is still `giver`'s, and its transfer has to be abandoned.
   public mutating func receive(
-    _ frame: MachineFrame, from giver: DomainID, by reference: GrantReference
+    _ frame: MachineFrame, from giver: DomainID, by reference: GrantReference, isGiven: inout Bool
   ) throws(GrantStatus) {
     if isDying { throw .badDomain }
     guard contains(reference) else { throw .badReference }
@@ -33,6 +33,7 @@ extension GrantTable {
     guard accepts(seen) else { throw .badReference }
     guard version == 2 || frame.number <= 0xffff_ffff else { throw .addressTooBig }
     guard ledger[].completeTransfer(frame, from: giver, to: owner) else { throw .generalError }
+    isGiven = true
 
     var patience = GrantTable.patience
     while true {

@@ -21,14 +21,16 @@ func transferFrames(_ call: inout Hypercall) throws(XenError) -> HypercallOutcom
     guard PhysicalWindow.contains(frame), ledger[].owner(frame) == own, ledger[].isAllocated(frame),
       ledger[].beginTransfer(frame, from: own)
     else { return .badPage }
+    var isGiven = false
     do throws(GrantStatus) {
       guard let taker = Hypervisor.domain(DomainID(entry.domid)) else { throw .badDomain }
       let reference = GrantReference(entry.ref)
-      try taker[].grants.withLock { table throws(GrantStatus) in try table.receive(frame, from: own, by: reference) }
+      try taker[].grants.withLock { table throws(GrantStatus) in
+        try table.receive(frame, from: own, by: reference, isGiven: &isGiven)
+      }
       return .okay
     } catch {
-      // Not if it has been the receiver's for a moment.
-      if ledger[].owner(frame) != own || ledger[].count(frame) != 0 { return error }
+      if isGiven { return error }
       ledger[].abandonTransfer(frame)
       if ledger[].endAllocation(frame, owner: own) {
         Ref<Hypervisor>.shared[].machineToPhysical.store(frame, MachineToPhysical.invalid)

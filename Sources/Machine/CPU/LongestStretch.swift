@@ -29,8 +29,7 @@ extension Stretch {
   /// Whether stretches are measured.
   @inlinable @inline(__always)
   public static var isMeasured: Bool {
-    // SAFETY: 1. A static word.
-    unsafe martlet_stretches_measured != 0
+    martlet_stretches_measured != 0
   }
 
   /// Measures from now on.

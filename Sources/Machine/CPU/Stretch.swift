@@ -65,9 +65,9 @@ public enum Stretch {
   /// Looks at the clock; gives whether the time is up.
   @usableFromInline @inline(never)
   static func look() -> Bool {
-    // SAFETY: 1. This CPU's own words, and one that boot has written.
+    // SAFETY: 1. This CPU's own words.
     let info = unsafe martlet_current_stack_info()
-    let ticks = unsafe martlet_stretch_ticks
+    let ticks = martlet_stretch_ticks
     // Before the clock runs nobody waits.
     guard ticks != 0 else { return false }
     let now = UInt32(truncatingIfNeeded: martlet_rdtsc() &>> 6)
@@ -87,14 +87,12 @@ public enum Stretch {
 
   /// Whether the time that so many stretches may take has passed since `time` was that. Always in host tests.
   public static func hasPassed(stretches: UInt64, since: UInt64) -> Bool {
-    // SAFETY: 1. A static word.
-    unsafe martlet_rdtsc() &- since >= martlet_stretch_ticks &* stretches
+    martlet_rdtsc() &- since >= martlet_stretch_ticks &* stretches
   }
 
   /// Says how fast the counter runs. At boot, before there are guests.
   public static func setRate(hertz: UInt64) {
-    // SAFETY: 1. A static word.
-    unsafe martlet_stretch_ticks = max(hertz / (1_000_000_000 / nanoseconds), 1)
+    martlet_stretch_ticks = max(hertz / (1_000_000_000 / nanoseconds), 1)
   }
 
   #if os(Linux)
