@@ -3,7 +3,7 @@
 # many free pages as before. martlet.cycles=N says how often.
 . /scenarios/flow-common
 require_hypervisor
-cycles=$(setting cycles 200)
+cycles=$(setting cycles 60)
 
 step warm-up
 # The first guest makes the tools and Domain 0's kernel take what they then keep.
@@ -11,9 +11,8 @@ small_guest small
 small_guest brief
 sed -i "s/^on_.*/on_poweroff = \"destroy\"/; \$ a on_crash = \"destroy\"" /etc/xen/brief.cfg
 create small -q && xl destroy small || bad "xl destroy"
-until_true 20 is_gone small || bad "small is $(state small)"
-sleep 1
-start=$(balance)
+until_true 100 is_gone small || bad "small is $(state small)"
+start=$(settled_balance)
 
 step cycles
 slowest=0 begin=$EPOCHREALTIME
@@ -21,13 +20,13 @@ for ((cycle = 1; cycle <= cycles; cycle++)); do
   # In turn: destroyed before it has run at all; ended by itself, and taken away by the xl that stays in the background.
   if [ $((cycle % 2)) = 0 ]; then
     create brief -q || break
-    until_true 30 has_balance "$start"
+    until_true 100 has_balance "$start"
   else
     create small -qp && xl destroy small || { bad "xl destroy in cycle $cycle"; break; }
   fi
   has_balance "$start" || balanced "$start"
   [ -z "$reason" ] || { bad "cycle $cycle"; break; }
-  [ $((cycle % 20)) != 0 ] || echo "cycle $cycle, $(since "$begin") s"
+  [ $((cycle % 20)) != 0 ] || echo "MARTLET-FLOW $flow cycle $cycle of $cycles ($(since "$begin") s)"
 done
 measured cycles $((cycle - 1)) times
 measured cycle "$(echo "scale=2; $(since "$begin") / $cycles" | bc)" s

@@ -110,8 +110,8 @@ wait "$writer"
 on alpha "dd if=/dev/xvda bs=64k 2>/dev/null | work check 9 $bytes" || bad "xvda after the load on the network"
 
 step destroy-under-load
-limit=15 on alpha "work write 1 $bytes | dd of=/dev/xvdb bs=64k 2>/dev/null" >/dev/null 2>&1 &
-limit=15 on beta "work hog net 192.168.77.1" >/dev/null 2>&1 &
+on_limit=15 on alpha "work write 1 $bytes | dd of=/dev/xvdb bs=64k 2>/dev/null" >/dev/null 2>&1 &
+on_limit=15 on beta "work hog net 192.168.77.1" >/dev/null 2>&1 &
 sleep 1
 xl destroy alpha || bad "xl destroy alpha"
 xl destroy beta || bad "xl destroy beta"

@@ -13,7 +13,7 @@ remains() { hypervisor-state | sed -n 's/^domain \([1-9][0-9]*\) .*/\1/p'; }
 clear() {
   local number
   for number in $(remains); do xl destroy "$number" >/tmp/destroy.log 2>&1 || cat /tmp/destroy.log; done
-  until_true 20 eval '[ -z "$(remains)" ]' || bad "domain $(remains) is left: $(cat /tmp/destroy.log)"
+  until_true 100 eval '[ -z "$(remains)" ]' || bad "domain $(remains) is left: $(cat /tmp/destroy.log)"
 }
 
 step trace
@@ -23,8 +23,7 @@ requests=$(grep -c ^REQUEST /tmp/trace)
 awk '/^REQUEST/ { count[$3]++ } END { for (kind in count) print "kind " kind " " count[kind] }' /tmp/trace
 measured requests "$requests" requests
 [ "$requests" -gt 20 ] || bad "xl create made only $requests requests"
-sleep 1
-start=$(balance)
+start=$(settled_balance)
 
 # Where the kind changes to one that was not seen yet; then the first after each such run; then every Nth.
 stages=$(awk -v every="$every" '/^REQUEST/ {

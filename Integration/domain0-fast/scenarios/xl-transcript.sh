@@ -84,7 +84,7 @@ answers alpha
 show xl list
 show xl shutdown -w alpha
 show xl list alpha
-limit=5 on beta 'echo c >/proc/sysrq-trigger'
+on_limit=5 on beta 'echo c >/proc/sysrq-trigger'
 settle 'xl list beta | grep -q "c- "'
 show xl list beta
 show xl destroy beta
