@@ -28,6 +28,9 @@ extension Ref where T == VCPU {
   /// Writes the `vcpu_time_info` at the vCPU's info place, as it is on the CPU that runs this.
   public func publishTime() {
     let cpu = Ref<PhysicalCPU>.current
+    // Rule K2: on from where it was on another CPU, if that one's clock was ahead.
+    let now = cpu[].clock.now
+    self[].timeLead = !Timekeeping.isStable && self[].timeReached > now ? self[].timeReached &- now : 0
     let line = timeLine(cpu)
     let (frame, word) = (self[].info.frame, (self[].info.offset &+ VCPUInfoLayout.time) &>> 2)
     // An odd version tells a reader on another CPU to wait (xen/xen.h, vcpu_time_info).
@@ -46,11 +49,8 @@ extension Ref where T == VCPU {
     var line = GuestTimeLine(
       counter: clock.stamp, time: clock.base, scale: clock.scale, isStable: Timekeeping.isStable)
     if !line.isStable {
-      // Rule K2: on from where it was on another CPU, if that one's clock was ahead.
       line.counter = SystemClock.counter
-      let time = clock.time(at: line.counter)
-      line.time = max(time, self[].timeReached)
-      self[].timeLead = line.time &- time
+      line.time = clock.time(at: line.counter) &+ self[].timeLead
     }
     return line
   }
@@ -64,6 +64,8 @@ extension Ref where T == VCPU {
   /// The same for a vCPU whose state is in the hardware, in either mode.
   func republishTime(_ cpu: Ref<PhysicalCPU>) {
     guard self[].clockStamp != cpu[].clock.stamp else { return }
+    // What it is ahead by here it stays ahead.
+    noteTimeReached(cpu)
     guard !self[].isKernelMode, self[].timeArea != nil, let kernel = self[].kernelTable, let user = self[].userTable
     else {
       return publishChange(cpu)

@@ -128,6 +128,40 @@ import XenABI
     }
   }
 
+  @Test func `a vCPU that is ahead of its CPU stays so when the clock is steered`() {
+    SimulatedMachine.run { world in
+      let domain = world.makeDomain(1)
+      let (vcpu, cpu) = (domain[].vcpu(index: 0)!, Ref<PhysicalCPU>.current)
+      let (address, frame) = (UInt64(0x5000_0000), world.guestFrame(domain))
+      world.map(address, frame)
+      vcpu[].timeArea = LinearAddress(address)
+      Ref<Hypervisor>.shared[].isCounterStable.store(0)
+      cpu[].vcpu = vcpu
+      vcpu[].timeReached = cpu[].clock.now + 50_000_000
+      vcpu.askForTime()
+      vcpu.publishTimeIfNeeded(cpu)
+      for change in [-300_000, 300_000, 7] as [Int64] {
+        let before = Record(vcpu).time(at: SystemClock.counter)
+        cpu[].clock = steer(cpu[].clock, byBillionths: change)
+        vcpu.republishTime(cpu)
+        let record = Record(vcpu)
+        #expect(record.time(at: SystemClock.counter) >= before)
+        // What it has in its area is the same.
+        let counter = SystemClock.counter
+        let area =
+          PhysicalWindow.load(frame, word: 2)
+          &+ record.scale.nanoseconds(
+            counter &- PhysicalWindow.load(frame, word: 1))
+        #expect(area + 2 >= record.time(at: counter) && area <= record.time(at: counter) + 2)
+        // And leaving, it has come as far as it has seen.
+        let seen = record.time(at: SystemClock.counter)
+        vcpu.noteTimeReached(cpu)
+        #expect(vcpu[].timeReached + 2 >= seen)
+      }
+      cpu[].vcpu = nil
+    }
+  }
+
   @Test(arguments: [-5_000_000, -100, 0, 100, 5_000_000] as [Int64])
   func `time does not go back for a vCPU that moves, where counters differ`(skew: Int64) {
     SimulatedMachine.run { world in
