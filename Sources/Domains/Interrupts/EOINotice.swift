@@ -48,19 +48,35 @@ extension Ref where T == Domain {
 }
 
 extension InterruptRouting {
-  /// Tells a domain of all interrupts that it has bound.
+  /// Tells a domain of all interrupts that it has bound. One that binds an interrupt meanwhile is told then: the frame was set
+  /// before.
   static func tellAll(_ domain: Ref<Domain>) {
-    for pirq in 0..<EventChannels.pirqLimit {
-      _ = withRecord(pirq) { if $0.bindings > 0, $0.domain == domain[].id { domain.tellEOI(pirq, $0.needsEOI) } }
+    domain[].events.bindings.withLock { bindings in
+      guard bindings.pirqPorts != nil else { return }
+      for pirq in 0..<EventChannels.pirqLimit where bindings.port(pirq: pirq) != 0 {
+        _ = withRecord(pirq) { if $0.bindings > 0, $0.domain == domain[].id { domain.tellEOI(pirq, $0.needsEOI) } }
+      }
     }
   }
 
-  /// What a domain is told of an interrupt when it asks (PHYSDEVOP_irq_status_query): whether it needs PHYSDEVOP_eoi.
+  /// What a domain is told of an interrupt when it asks (PHYSDEVOP_irq_status_query): whether it needs PHYSDEVOP_eoi. One that
+  /// has neither hardware nor that interrupt is told that it does not: it must not take the lock that all interrupts need.
   ///
   /// - Throws: `invalid` if there is no such interrupt.
-  public static func needsEOI(_ pirq: UInt32) throws(XenError) -> Bool {
+  public static func needsEOI(_ pirq: UInt32, _ domain: Ref<Domain>) throws(XenError) -> Bool {
+    if !domain[].mayUseHardware, port(pirq, domain) == 0 {
+      guard Ref<InterruptRouting>.isPublished, UInt64(pirq) < Ref<InterruptRouting>.shared[].known.load() else {
+        throw .invalid
+      }
+      return false
+    }
     guard let isNeeded = withRecord(pirq, { $0.needsEOI }) else { throw .invalid }
     return isNeeded
+  }
+
+  /// The port that a domain has bound an interrupt to; zero for none.
+  private static func port(_ pirq: UInt32, _ domain: Ref<Domain>) -> UInt32 {
+    domain[].events.bindings.withLock { $0.port(pirq: pirq) }
   }
 
   /// A domain says that it is done with an interrupt (PHYSDEVOP_eoi).
@@ -68,9 +84,10 @@ extension InterruptRouting {
   /// - Throws: `invalid` if the number is not one of an interrupt.
   public static func endOfInterrupt(_ pirq: UInt32, _ domain: Ref<Domain>) throws(XenError) {
     guard pirq < EventChannels.pirqLimit else { throw .invalid }
+    // The lock of all interrupts is for those who have one.
+    let port = port(pirq, domain)
+    if port == 0 { return }
     unmask(pirq, domain)
-    guard domain.unmasksEventsAtEOI else { return }
-    let port = domain[].events.bindings.withLock { $0.port(pirq: pirq) }
-    if port != 0 { try Events.unmask(domain, port: EventPort(port)) }
+    if domain.unmasksEventsAtEOI { try Events.unmask(domain, port: EventPort(port)) }
   }
 }

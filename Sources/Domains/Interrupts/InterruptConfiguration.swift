@@ -16,6 +16,7 @@ extension InterruptRouting {
         guard let frame = ledger[].allocateOwn() else { return false }
         guard state.records.grow(by: frame, initial: PhysicalInterrupt()) else { return false }
       }
+      Ref<InterruptRouting>.shared[].known.store(UInt64(state.records.count))
       state.wiring = wiring
       // Messages need numbers too.
       state.lineCount = wiring.lineCount(limit: EventChannels.pirqLimit / 2)

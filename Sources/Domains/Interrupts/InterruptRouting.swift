@@ -29,6 +29,8 @@ public struct InterruptRouting: ~Copyable, Anchored {
   public static var anchorSlot: AnchorSlot { .interruptRouting }
 
   var state: Lock<InterruptState>
+  /// How many records there are, for those who must not take the lock for nothing. Settled at boot.
+  var known: AtomicWord
   /// The way to the tables of messages.
   var window = Lock<DeviceWindow?>(.deviceAccess, nil)
 
@@ -37,6 +39,7 @@ public struct InterruptRouting: ~Copyable, Anchored {
   public init(directory: MachineFrame, first: MachineFrame) {
     var table = PagedTable<PhysicalInterrupt>(directory: directory)
     _ = table.grow(by: first, initial: PhysicalInterrupt())
+    known = AtomicWord(UInt64(table.count))
     state = Lock(.interrupts, InterruptState(records: table))
   }
 

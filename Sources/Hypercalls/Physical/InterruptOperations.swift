@@ -17,7 +17,7 @@ func endOfInterrupt(_ call: Hypercall, _ at: LinearAddress) throws(XenError) {
 ///
 /// - Throws: `fault`; `invalid` if the number is not one of an interrupt.
 func interruptStatus(_ call: Hypercall, _ at: LinearAddress) throws(XenError) {
-  let isNeeded = try InterruptRouting.needsEOI(try GuestMemory.fetch(at, initial: UInt32(0)))
+  let isNeeded = try InterruptRouting.needsEOI(try GuestMemory.fetch(at, initial: UInt32(0)), call.domain)
   try GuestMemory.put(at + UInt64(OFFSET_irq_status_query_flags), isNeeded ? UInt32(XENIRQSTAT_needs_eoi) : 0)
 }
 

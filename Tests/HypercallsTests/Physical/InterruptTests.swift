@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lines from a device to a guest's event: routing, masking, ends of interrupts.
 import Frames
-import Machine
 import SimulatedMachine
 import Testing
 import XenABI
 
 @testable import Domains
 @testable import Hypercalls
+@testable import Machine
 
 /// What an operation gives its caller: zero, or an error number.
 func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
@@ -113,7 +113,7 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
       #expect(InterruptRouting.unmask(9, guest.domain))
       #expect(world.entry(9) == entry)
       #expect(!InterruptRouting.unmask(9, guest.domain))
-      #expect((try? InterruptRouting.needsEOI(9)) == true)
+      #expect((try? InterruptRouting.needsEOI(9, guest.domain)) == true)
       try Events.close(guest.domain, port: port)
       #expect(world.entry(9) & Self.masked != 0)
       Self.arrive(9, world)
@@ -133,7 +133,7 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
         #expect(Self.isPending(guest, port) && world.entry(4) == entry)
         guest.domain.clearPending(port.raw)
       }
-      #expect((try? InterruptRouting.needsEOI(4)) == false)
+      #expect((try? InterruptRouting.needsEOI(4, guest.domain)) == false)
     }
   }
 
@@ -164,6 +164,20 @@ func outcome(_ body: () throws(XenError) -> Void) -> Int32 {
       // From the start again.
       Self.arrive(4, world)
       #expect(world.entry(4) == entry)
+    }
+  }
+
+  @Test func `a domain without interrupts does not take the lock of all interrupts`() throws {
+    try DeviceMachine.run { world in
+      world.wire()
+      let guest = world.guest(1)
+      let lock = Ref<InterruptRouting>.shared.field { .to(&$0.state) }
+      let before = lock[].tickets
+      #expect(outcome { () throws(XenError) in try InterruptRouting.endOfInterrupt(9, guest.domain) } == 0)
+      #expect((try? InterruptRouting.needsEOI(9, guest.domain)) == false)
+      #expect(outcome { () throws(XenError) in _ = try InterruptRouting.needsEOI(1 << 20, guest.domain) } == 22)
+      try guest.domain.setEOIFrame(guest.frame(), unmasksEvents: false)
+      #expect(lock[].tickets == before)
     }
   }
 
