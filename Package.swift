@@ -100,6 +100,7 @@ if metal {
     ("DestructionTests", "DomainsTests/Destruction", []),
     ("EventsTests", "DomainsTests/Events", []),
     ("GrantsTests", "DomainsTests/Grants", []),
+    ("RunningTests", "DomainsTests/Running", []),
     ("TimeTests", "DomainsTests/Time", []),
     ("TrapsTests", "DomainsTests/Traps", ["MartletFuzz"]),
     ("ControlTests", "HypercallsTests/Control", []),

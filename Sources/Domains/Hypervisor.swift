@@ -35,6 +35,8 @@ public struct Hypervisor: ~Copyable, Anchored {
   public var pools = Lock<CPUPools>(.shares, CPUPools())
   /// Every CPU's record by number.
   public var cpus = InlineArray<128, Ref<PhysicalCPU>?>(repeating: nil)
+  /// The CPUs that have somebody to run; see `PhysicalCPU.isIdle`.
+  var busyCPUs = AtomicCPUSet()
   /// The PCI configuration ports: an access is two steps.
   public var configuration = Lock<PCIConfigurationPorts>(.deviceAccess, PCIConfigurationPorts())
   /// The hypervisor's command line.

@@ -91,6 +91,9 @@ public struct BVTEntity: BitwiseCopyable, Sendable {
   /// Whether some queue holds it. While `false`, nobody but the caller may change it.
   public var isAdmitted: Bool { membership != .detached }
 
+  /// Whether it waits in its queue for its turn.
+  public var isQueued: Bool { membership == .queued }
+
   /// Whether it wants a CPU: running, waiting, or parked over its cap.
   public var isRunnable: Bool { account.state == .running || account.state == .runnable }
 

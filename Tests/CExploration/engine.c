@@ -11,12 +11,12 @@
 #include <sys/mman.h>
 #include "engine.h"
 
-enum { STACK_BYTES = 512 << 10, MAX_STEPS = 400000, MAX_WAITS = 256 };
+enum { STACK_BYTES = 512 << 10, MAX_STEPS = 400000, MAX_WAITS = 256, TIME_AT_START = 1000000 };
 
 struct cpu cpus[EXPLORE_MAX_CPUS];
 int cpu_count, me;
 bool stores_wait;
-uint64_t steps, simulated_time;
+uint64_t steps;
 struct explore_callbacks callbacks;
 
 static void *main_stack_pointer;
@@ -175,7 +175,6 @@ static void paused(void) {
   cpus[me].seen = stores;
   wait_until_can_go_on();
 }
-static uint64_t simulated_clock(void) { return simulated_time; }
 static void plain(void) {
   ORDINARY(return)
   drain_all(me);
@@ -210,7 +209,7 @@ static void sent(int cpu, uint8_t vector) {
 }
 static uint64_t translated(uint64_t linear, bool write) { return explored_translate(linear, write); }
 
-const struct martlet_explorer explorer = {atomic, paused, simulated_clock, plain, cr3_written, invalidated, interrupts, sent,
+const struct martlet_explorer explorer = {atomic, paused, plain, cr3_written, invalidated, interrupts, sent,
                                           translated};
 
 // Another test's thread, which happens to use an atomic word of its own meanwhile.
@@ -276,13 +275,16 @@ bool explore_begin(int32_t count, bool may_wait, struct explore_callbacks with) 
     c->first_info.locks_held = 0;
     if (i) c->first_info.cpu_record = 0;
   }
-  steps = 0;
+  steps = 0, simulated_time = TIME_AT_START;
   return true;
 }
 
 bool explore_remember(void) { return remember_memory(); }
 
-void explore_end(void) { forget_memory(); }
+void explore_end(void) {
+  forget_memory();
+  simulated_time = 0;
+}
 
 void explore_as(int32_t cpu, void (*body)(void *), void *context) {
   struct martlet_simulation simulated = martlet_simulated;
@@ -302,8 +304,12 @@ void explore_restore(void) {
   martlet_simulated_stack_info = cpus[0].first_info;
 }
 
+uint64_t explore_top_table(int32_t cpu) {
+  return (cpu == me && running ? martlet_simulated.cr3 : cpus[cpu].simulated.cr3) >> 12 & 0xffffffffffull;
+}
+
 const char *explore_run(void) {
-  failure = 0, stores = 1, steps = 0, simulated_time = 1000000, waits_in_vain = 0, stores_at_wait = 0;
+  failure = 0, stores = 1, steps = 0, simulated_time = TIME_AT_START, waits_in_vain = 0, stores_at_wait = 0;
   for (int i = 0; i < cpu_count; i++) {
     struct cpu *c = &cpus[i];
     prepare_stack(c);

@@ -34,7 +34,8 @@ struct cpu {
 extern struct cpu cpus[EXPLORE_MAX_CPUS];
 extern int cpu_count, me;
 extern bool stores_wait;
-extern uint64_t stores, steps, simulated_time;
+extern uint64_t stores, steps;
+#define simulated_time martlet_explored_time
 extern struct explore_callbacks callbacks;
 extern const struct martlet_explorer explorer;
 

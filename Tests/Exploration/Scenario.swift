@@ -169,6 +169,9 @@ private enum Current {
 
 /// What programs of a scenario call.
 public enum Explored {
+  /// The top-level page table that a CPU has loaded just now.
+  public static func topTable(ofCPU cpu: Int) -> MachineFrame { MachineFrame(explore_top_table(Int32(cpu))) }
+
   /// Ends the run as failed, if `condition` does not hold.
   public static func require(_ condition: Bool, _ reason: String) {
     if !condition { explore_fail(reason) }

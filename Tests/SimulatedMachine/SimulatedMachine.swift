@@ -18,17 +18,21 @@ public struct MachinePlan {
   /// Nil: system time is the host's. Else it stands still near so many nanoseconds: nothing then depends on how fast the host
   /// is, and a seed replays exactly. (It is the host's counter, slowed so much that its first tick is seconds away.)
   public var standingTime: UInt64?
+  /// What the time-stamp counter shows at system time zero; nil: what it shows when the machine is made. Zero where a test
+  /// explores: the counter then begins near zero for each run.
+  public var origin: UInt64?
 
   /// A plan that differs from the usual one in these.
-  public init(frames: UInt64 = 4096, devices: UInt64 = 0, standingTime: UInt64? = nil) {
+  public init(frames: UInt64 = 4096, devices: UInt64 = 0, standingTime: UInt64? = nil, origin: UInt64? = nil) {
     self.frames = frames
     self.devices = devices
     self.standingTime = standingTime
+    self.origin = origin
   }
 
   var clock: SystemClock {
     guard let standingTime else {
-      return SystemClock(origin: SystemClock.counter, hertz: 1_000_000_000, timerHertz: 1_000_000_000)
+      return SystemClock(origin: origin ?? SystemClock.counter, hertz: 1_000_000_000, timerHertz: 1_000_000_000)
     }
     let shift = UInt64(-Int(TickScale(hertz: UInt64.max).shift))
     return SystemClock(

@@ -14,7 +14,6 @@ enum martlet_operation {
 struct martlet_explorer {
   uint64_t (*atomic)(enum martlet_operation operation, void *p, int bits, uint64_t a, uint64_t b);
   void (*pause)(void);
-  uint64_t (*clock)(void);
   void (*plain)(void);                          // plain instructions are about to read or write much
   void (*cr3_written)(void);
   void (*invalidated)(uint64_t linear);
@@ -23,6 +22,8 @@ struct martlet_explorer {
   uint64_t (*translate)(uint64_t linear, bool write);
 };
 extern const struct martlet_explorer *martlet_explorer;
+/// What the time-stamp counter shows while a test explores; zero: the host's.
+extern uint64_t martlet_explored_time;
 
 #define MARTLET_EXPLORE(bits, operation, p, a, b) \
   if (__builtin_expect(martlet_explorer != 0, 0)) \

@@ -18,7 +18,7 @@ MARTLET_INLINE struct martlet_cpuid martlet_cpuid(uint32_t leaf, uint32_t sublea
 }
 MARTLET_INLINE uint64_t martlet_rdtsc(void) {
 #ifdef __linux__
-  if (__builtin_expect(martlet_explorer != 0, 0)) return martlet_explorer->clock();
+  if (__builtin_expect(martlet_explored_time != 0, 0)) return martlet_explored_time;
 #endif
   uint32_t lo, hi;
   __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking a vCPU's state out of the hardware, and putting another's in.
+// Taking a vCPU's state out of the hardware, and putting another's in. In which order that is done, and when the first one may run
+// elsewhere, is for Scheduler+Switching.swift.
 import Frames
 import Machine
 import Scheduling
 import XenABI
 
 extension Ref where T == VCPU {
-  /// Saves this vCPU's state from the CPU that runs this. The hardware keeps its page tables until others are loaded.
-  func leave(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
+  /// Saves this vCPU's state from the CPU that runs this. The hardware keeps its page tables and descriptors until others are
+  /// loaded: until then the vCPU is not let go (rule H2).
+  func save(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     self[].registers = frame[]
     self[].ds = Registers.ds
     self[].es = Registers.es
@@ -27,19 +29,19 @@ extension Ref where T == VCPU {
     self[].extendedState.save()
     if self[].debug[7] & DebugControl.enables != 0 { Registers.setDebug(7, 0) }
     noteTimeReached(cpu)
-    self[].isRunning.store(0)
-    self[].isLoaded.store(0)
   }
 
-  /// Puts this vCPU's state into the CPU that runs this.
-  func enter(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
-    let domain = self[].domain
-    let previous = cpu[].tableOwner
+  /// Has the CPU that runs this use this vCPU's page tables and descriptors, in place of those that it has used.
+  func showTables(_ cpu: Ref<PhysicalCPU>) {
+    // The flush below takes what translations there are to the descriptors of the one before.
     showDescriptors(cpu)
-    if let table = self[].kernelTable { TLB.setPageTable(table) }
-    if let previous, previous != domain[].id { ledger[].accounts.stopTranslating(previous, cpu: cpu[].number) }
-    cpu[].tableOwner = domain[].id
+    TLB.setPageTable(self[].kernelTable ?? Ref<Hypervisor>.shared[].tables.root)
     cpu[].vcpu = self
+  }
+
+  /// Puts the rest of this vCPU's state into the CPU that runs this.
+  func load(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
+    let domain = self[].domain
     // Others may have left work on the domain's tables while none of its vCPUs ran here (rule T1).
     PhysicalCPU.noteTeardown(domain[].pageTables.withLock { $0.isEmpty })
     cpu[].area.loadLDT(entries: self[].ldtEntries)
@@ -136,14 +138,21 @@ extension Ref where T == PhysicalCPU {
     self[].ldtPages = 0
   }
 
-  /// Has this CPU, which holds nobody's state, use the hypervisor's own tables and show nobody's descriptors.
+  /// Has this CPU, whose vCPU's state is saved if it has one, use the hypervisor's own tables and show nobody's descriptors.
   func forgetTables() {
-    guard let owner = self[].tableOwner else { return }
     hideLDT()
     for page in 0..<14 where self[].gdtPages &>> UInt16(page) & 1 != 0 { self[].area.setGDT(page: page, nil) }
     self[].gdtPages = 0
     TLB.setPageTable(Ref<Hypervisor>.shared[].tables.root)
-    self[].tableOwner = nil
-    ledger[].accounts.stopTranslating(owner, cpu: self[].number)
+    self[].vcpu = nil
+  }
+
+  /// Rule H2, for debug builds and tests: whether the top-level table that this CPU, which runs this, has loaded is held: by the
+  /// vCPU whose state it has, or by the hypervisor.
+  var usesHeldTable: Bool {
+    let table = MachineFrame(physical: Registers.cr3 & PTE.frameMask)
+    if table == Ref<Hypervisor>.shared[].tables.root { return true }
+    guard let vcpu = self[].vcpu else { return false }
+    return table == vcpu[].kernelTable || table == vcpu[].userTable
   }
 }

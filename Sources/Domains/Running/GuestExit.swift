@@ -105,9 +105,7 @@ public enum GuestExit {
   }
 
   private static func deliverNMI(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) {
-    // Linux has its handler in the trap table, like any other exception's; others register it by name.
-    let registered = vcpu[].callbacks.nmi
-    let handler = registered != 0 ? registered : vcpu.trapEntry(2).address
+    let handler = vcpu.nmiHandler
     guard vcpu[].pending.load() & VCPUPending.nmiActive == 0, handler != 0 else { return }
     vcpu[].pending.fetchAnd(~VCPUPending.nmi)
     vcpu[].pending.fetchOr(VCPUPending.nmiActive)

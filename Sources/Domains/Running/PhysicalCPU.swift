@@ -13,11 +13,8 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var acpiID: UInt32
   /// Its area: descriptor tables and stacks.
   public let area: CPUArea
-  /// The vCPU whose state the hardware holds; nil on a CPU that idles with nobody's state left.
+  /// The vCPU whose state the hardware holds, its page tables included; nil on a CPU that idles with nobody's state left.
   public var vcpu: Ref<VCPU>?
-  /// Whether that vCPU is the one that was last chosen to run here. While the CPU idles its last vCPU's state stays in the
-  /// hardware, as that vCPU is likely to be the next.
-  public var isIdle = true
   /// What has to be done before the next return to a guest (`CPUWork`). Other CPUs set bits and send an interrupt.
   public var work = AtomicWord(0)
   /// The clock that this CPU goes by (Time/Timekeeping.swift).
@@ -40,8 +37,6 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
   public var ldtPages: UInt16 = 0
   /// The frames that they show, each with a use as descriptor page that belongs to being shown.
   public var ldtFrames = InlineArray<16, MachineFrame>(repeating: .invalid)
-  /// The domain whose page tables the hardware uses.
-  public var tableOwner: DomainID?
   /// A segment register of the vCPU just entered could not be loaded: its failsafe callback is due.
   public var needsFailsafe = false
   /// XCR0 as this CPU has it.
@@ -80,6 +75,20 @@ public struct PhysicalCPU: ~Copyable, PerCPURecord {
 }
 
 extension PhysicalCPU {
+  /// Whether this CPU has nobody to run, or looks for somebody just now. Its last vCPU's state stays in the hardware meanwhile, as
+  /// that vCPU is likely to be the next. Set by a locked operation, so that what the CPU looks at then, it sees as it is when
+  /// others see that it idles (docs/invariants.md).
+  public var isIdle: Bool {
+    get { !Ref<Hypervisor>.shared[].busyCPUs.load().contains(number) }
+    nonmutating set {
+      if newValue {
+        Ref<Hypervisor>.shared[].busyCPUs.remove(number)
+      } else {
+        Ref<Hypervisor>.shared[].busyCPUs.insert(number)
+      }
+    }
+  }
+
   /// Notes that the running domain has dead page tables to be taken apart before its guest goes on (rule T1).
   @inline(__always)
   public static func noteTeardown(_ isEmpty: Bool) {

@@ -4,6 +4,12 @@
 //   H1  A CPU that is in the set of those that translate for a domain (`OwnerAccounts.translating`) holds the state of one of
 //       its vCPUs, or did so last; every other CPU has neither its registers, nor its page tables, nor its descriptors. A CPU
 //       that has nobody to run leaves the set unless the vCPU it ran last only waits for an event.
+//   H2  A CPU's top-level table, and the descriptor pages that its area shows, are held by the vCPU whose state it has, or are the
+//       hypervisor's own. That vCPU can run nowhere else, so nobody else changes what it holds. A CPU therefore lets a vCPU go
+//       (`Scheduler.letGo`: it may be chosen elsewhere, set up, or destroyed) only when others are loaded.
+//   H3  A vCPU is in the queue of its home, and in no queue while it has none: `VCPU.home` changes under the lock of the queue
+//       that it names. Whoever changes the vCPU's holds brings that queue in line; where there is none, whoever puts the vCPU
+//       into one does, before anybody can choose it there (Scheduler+Homes.swift).
 import Frames
 import Machine
 import Scheduling
@@ -30,7 +36,8 @@ public enum Quiescence {
   private static func wait(_ busy: () -> CPUSet) -> Bool {
     var asked = CPUSet()
     let start = Hypervisor.now
-    while true {
+    // Each of them is in a guest, idle, or in a stretch of some 100 microseconds; and clocks may stand still in tests.
+    for _ in 0..<100_000 {
       var rest = busy()
       if rest.first == nil { return true }
       // This CPU runs somebody else, or it could not be waiting: it is only in the set while it is being asked to leave.
@@ -41,29 +48,29 @@ public enum Quiescence {
         asked.insert(number)
         Scheduler.demandDecision(cpu)
       }
-      // Each of them is in a guest, idle, or in a stretch of some 100 microseconds.
-      if Hypervisor.now &- start > 1_000_000 { return false }
-      #if os(Linux)
-        return false
-      #else
-        Waiting.step()
-      #endif
+      if Hypervisor.now &- start > 1_000_000 { break }
+      Waiting.step()
     }
+    return false
   }
 }
 
 extension Ref where T == Domain {
-  /// One more reason for the domain not to run, by the toolstack's word. False if there are too many already.
-  public func pause() -> Bool {
-    let done = self[].life.withLock { _ in
+  /// One more reason for the domain not to run, by the toolstack's word. When it returns, the domain is at rest.
+  ///
+  /// - Throws: `tooBig` if there are too many already; `restart` if not all CPUs have put its state away in time: it is not
+  ///   paused then.
+  public func pause() throws(XenError) {
+    try self[].life.withLock { _ throws(XenError) in
       let count = self[].pauseCount.load()
-      guard count < 255 else { return false }
+      guard count < 255 else { throw .tooBig }
       self[].pauseCount.store(count &+ 1)
       if count == 0 { holdAll(VCPUHold.paused) }
-      return true
     }
-    if done { _ = Quiescence.settle(self) }
-    return done
+    if Quiescence.settle(self) { return }
+    // Whoever asks again finds it as it was. Should nobody, it must not stay paused without anybody's having been told so.
+    _ = unpause()
+    throw .restart
   }
 
   /// One reason less. False if there was none.
@@ -107,14 +114,13 @@ extension Ref where T == VCPU {
 
   /// What it has spent its time on so far, as the run queue that it belongs to has it.
   public func runstateTimes() -> (state: RunstateAccount, now: UInt64) {
-    while true {
-      let number = Int(self[].entity.cpu)
+    while self[].isScheduled {
       let now = Hypervisor.now
-      guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return (self[].entity.account, now) }
-      let account: RunstateAccount? = cpu[].queue.withLock { _ in
-        Int(self[].entity.cpu) == number ? self[].entity.account : nil
-      }
+      let account: RunstateAccount? = Scheduler.withHome(of: self) { _, _ in self[].entity.account }
       if let account { return (account, now) }
+      Waiting.step()
     }
+    // No queue has it: it is new, or gone for good.
+    return (self[].entity.account, Hypervisor.now)
   }
 }

@@ -23,28 +23,17 @@ extension Scheduler {
   static func join(_ vcpu: Ref<VCPU>, near previous: Int? = nil) {
     let hypervisor = Ref<Hypervisor>.shared
     guard let cpu = hypervisor[].cpus[place(vcpu, near: previous)] else { return }
-    let outcome = cpu[].queue.withLock { queue in
-      var store = VCPUStore()
-      vcpu[].cpu.store(UInt64(cpu[].number))
-      return queue.admit(vcpu[].index, in: &store, now: Hypervisor.now)
-    }
-    if outcome != .none { demandDecision(cpu) }
+    admit(vcpu, to: cpu)
   }
 
   /// The CPU that suits a vCPU best: `previous` rather than another, if that is no worse; by default the one it ran on last. A
   /// negative number: it has none.
   private static func place(_ vcpu: Ref<VCPU>, near previous: Int?) -> Int {
     let hypervisor = Ref<Hypervisor>.shared
-    var online = CPUMask()
-    var idle = CPUMask()
-    for number in 0..<CPUs.started {
-      guard CPUs.isOnline(number), let cpu = hypervisor[].cpus[number] else { continue }
-      online.insert(number)
-      if cpu[].isIdle { idle.insert(number) }
-    }
+    let online = onlineCPUs
     return choosePlacement(
       hard: vcpu[].entity.hardAffinity, soft: vcpu[].entity.softAffinity,
-      previous: previous ?? Int(vcpu[].cpu.load()), online: online, idle: idle,
+      previous: previous ?? Int(vcpu[].cpu.load()), online: online, idle: idle(among: online),
       load: { hypervisor[].cpus[$0]?[].queue.withLock { $0.runnableWeight } ?? UInt64.max }) ?? 0
   }
 
@@ -52,23 +41,28 @@ extension Scheduler {
   /// caches are cold anywhere.
   static func replace(_ vcpu: Ref<VCPU>) {
     let isGone = withQueue(of: vcpu) { queue, _ in
-      var store = VCPUStore()
-      guard !vcpu[].entity.isRunnable else { return false }
-      return queue.withdraw(vcpu[].index, in: &store, now: Hypervisor.now)
+      !vcpu[].entity.isRunnable && take(vcpu, outOf: &queue, now: Hypervisor.now)
     }
     if isGone == true { join(vcpu, near: -1) }
   }
 
+  /// Those of some CPUs that have nobody to run.
+  static func idle(among cpus: CPUMask) -> CPUMask {
+    let busy = Ref<Hypervisor>.shared[].busyCPUs.load()
+    return cpus.subtracting(CPUMask(words: [busy.low, busy.high, 0, 0]))
+  }
+
   /// A vCPU waits on a CPU that is busy: an idle one where it may run, better one where it should, is to come and take it.
+  ///
+  /// The caller has put it into its queue, or let it go there, under that queue's lock. A CPU that is not idle yet here looks at
+  /// the queue only after it has become so, and finds it.
   static func callIdleCPU(for vcpu: Ref<VCPU>, besides number: Int) {
-    let hard = vcpu[].entity.hardAffinity
-    let soft = vcpu[].entity.softAffinity
-    var second: Ref<PhysicalCPU>?
-    for other in 0..<CPUs.started where other != number && CPUs.isOnline(other) {
-      guard let cpu = Ref<Hypervisor>.shared[].cpus[other], cpu[].isIdle, hard.contains(other) else { continue }
-      if soft.contains(other) { return demandDecision(cpu) }
-      second = second ?? cpu
-    }
-    if let second { demandDecision(second) }
+    var allowed = idle(among: vcpu[].entity.hardAffinity.intersection(CPUMask(firstCPUs: CPUs.started)))
+    allowed.remove(number)
+    // Nearly always: everybody is busy.
+    if allowed.isEmpty { return }
+    allowed = allowed.intersection(onlineCPUs)
+    let chosen = allowed.intersection(vcpu[].entity.softAffinity).first ?? allowed.first
+    if let chosen, let cpu = Ref<Hypervisor>.shared[].cpus[chosen] { demandDecision(cpu) }
   }
 }

@@ -11,13 +11,7 @@ extension Scheduler {
     for _ in 0..<10_000 {
       // It has left its queue for good, or will.
       guard vcpu[].holds.load() & VCPUHold.dying == 0 else { return nil }
-      let number = Int(vcpu[].entity.cpu)
-      guard let cpu = Ref<Hypervisor>.shared[].cpus[number] else { return nil }
-      let result: R? = cpu[].queue.withLock { queue in
-        guard Int(vcpu[].entity.cpu) == number, vcpu[].entity.isAdmitted else { return nil }
-        return body(&queue, cpu)
-      }
-      if let result { return result }
+      if let result = withHome(of: vcpu, body) { return result }
       Waiting.step()
     }
     return nil
@@ -133,18 +127,22 @@ extension Scheduler {
     let isWhole = vcpu[].affinity.hard.intersection(online).isEmpty
     let hard = isWhole ? vcpu[].affinity.effectiveHard(in: online) : vcpu[].affinity.effectiveHard(in: cpus)
     let soft = vcpu[].affinity.soft.intersection(hard)
-    let result: (isGone: Bool, asked: Ref<PhysicalCPU>?)? = withQueue(of: vcpu) { queue, cpu in
+    enum Consequence { case none, gone, displaced, waits }
+    let result: (what: Consequence, cpu: Ref<PhysicalCPU>)? = withQueue(of: vcpu) { queue, cpu in
       var store = VCPUStore()
-      guard queue.setAffinity(hard: hard, soft: soft, of: vcpu[].index, in: &store) else { return (false, nil) }
+      guard queue.setAffinity(hard: hard, soft: soft, of: vcpu[].index, in: &store) else {
+        return (vcpu[].entity.isQueued && queue.runnableCount > 1 ? .waits : .none, cpu)
+      }
       // Who runs, or whose registers are still in the hardware, is sent on by the next decision that it comes up in.
-      return queue.withdraw(vcpu[].index, in: &store, now: Hypervisor.now) ? (true, nil) : (false, cpu)
+      return (take(vcpu, outOf: &queue, now: Hypervisor.now) ? .gone : .displaced, cpu)
     }
     guard let result else { return }
-    if result.isGone {
-      join(vcpu)
-      settle(vcpu)
-    } else if let cpu = result.asked {
-      demandDecision(cpu)
+    switch result.what {
+    case .none: break
+    case .gone: join(vcpu)
+    case .displaced: demandDecision(result.cpu)
+    // An idle CPU may run it now that could not before.
+    case .waits: callIdleCPU(for: vcpu, besides: result.cpu[].number)
     }
   }
 }

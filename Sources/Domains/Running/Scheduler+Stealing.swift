@@ -75,20 +75,13 @@ extension Scheduler {
     from source: Ref<PhysicalCPU>, to destination: Ref<PhysicalCPU>, now: UInt64,
     _ choose: (inout RunQueue) -> EntityIndex?
   ) -> Bool {
-    let moved: EntityIndex? = source[].queue.withLock { queue in
-      var store = VCPUStore()
-      guard let index = choose(&queue), queue.withdraw(index, in: &store, now: now) else { return nil }
-      return index
+    let moved: Ref<VCPU>? = source[].queue.withLock { queue in
+      guard let index = choose(&queue) else { return nil }
+      let vcpu = VCPUStore().vcpu(index)
+      return take(vcpu, outOf: &queue, now: now) ? vcpu : nil
     }
-    guard let moved, let vcpu = Ref<Hypervisor>.shared[].vcpus.find(moved) else { return false }
-    let outcome = destination[].queue.withLock { queue in
-      var store = VCPUStore()
-      vcpu[].cpu.store(UInt64(destination[].number))
-      return queue.admit(moved, in: &store, now: now)
-    }
-    if outcome != .none { demandDecision(destination) }
-    // Whoever changed its holds on the way has found no queue to tell.
-    settle(vcpu)
+    guard let moved else { return false }
+    admit(moved, to: destination)
     return true
   }
 }

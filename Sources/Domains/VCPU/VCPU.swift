@@ -30,11 +30,15 @@ public struct VCPU: ~Copyable {
 
   // ---- Atomic: other CPUs set these ----
 
-  /// Its handle for the scheduler, and what the scheduler keeps of it: under the lock of the run queue of `entity.cpu`.
+  /// Its handle for the scheduler, and what the scheduler keeps of it: under the lock of the run queue of `home`.
   public let index: EntityIndex
   /// What the scheduler keeps of it, under the same lock.
   public var entity: BVTEntity
 
+  /// The number of the CPU in whose run queue it is; `nowhere` while it is in none (rule H3, Running/Scheduler+Homes.swift).
+  public internal(set) var home = AtomicWord(VCPU.nowhere)
+  /// No queue's number.
+  static var nowhere: UInt64 { UInt64.max }
   /// Whether some run queue has it, or it is on its way from one to another: from `Scheduler.admit` to `Scheduler.withdraw`.
   public var isScheduled = false
   /// Where it is wanted to run. Under the lock of `Hypervisor.pools`.
@@ -43,7 +47,8 @@ public struct VCPU: ~Copyable {
   public var holds = AtomicWord(VCPUHold.down)
   /// The CPU it runs on or last ran on.
   public var cpu = AtomicWord(0)
-  /// Whether it is running at this moment on `cpu`.
+  /// Whether it is running at this moment on `cpu`. That CPU sets it by a locked operation and looks at `pending` and the upcall
+  /// then; whoever makes something pending looks at it then (`kick`).
   public var isRunning = AtomicWord(0)
   /// Whether its registers are in the hardware of `cpu`, whether it runs or not.
   public var isLoaded = AtomicWord(0)

@@ -66,7 +66,7 @@ extension Hypercall {
     guard count <= 128 else { throw .invalid }
     let only = count == 1 ? EventPort(try GuestMemory.fetch(LinearAddress(words[0]), initial: UInt32(0))) : nil
     vcpu.beginPolling(only)
-    var isReady = vcpu[].info.isPending && !vcpu[].info.isMasked
+    var isReady = vcpu.isWanted
     do {
       for index in 0..<count where !isReady {
         let port = try GuestMemory.fetch(LinearAddress(words[0]) + UInt64(index) &* 4, initial: UInt32(0))

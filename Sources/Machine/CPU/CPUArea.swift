@@ -155,6 +155,12 @@ public struct CPUArea: BitwiseCopyable {
     setEntry(Int(MARTLET_AREA_LDT) &+ page, frame)
   }
 
+  /// The frame that GDT page `page` (0 to 13) shows; the hypervisor's page of zeros where it shows none.
+  public func gdtFrame(page: Int) -> MachineFrame {
+    precondition(page >= 0 && page < Int(MARTLET_AREA_GDT_OWN))
+    return MachineFrame(physical: PhysicalWindow.load(table, word: page) & PTE.frameMask)
+  }
+
   @usableFromInline func setEntry(_ index: Int, _ frame: MachineFrame?) {
     var entry: UInt64 = 0
     // Writable, because the CPU sets the accessed bit of descriptors; but only the hypervisor can name these addresses.

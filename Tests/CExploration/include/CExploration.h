@@ -64,6 +64,9 @@ uint64_t explore_steps(void);
 
 // ---- What programs call ----
 
+/// The number of the frame that is a CPU's top-level page table just now.
+uint64_t explore_top_table(int32_t cpu);
+
 /// Ends the run as failed.
 void explore_fail(const char *_Nonnull reason) __attribute__((noreturn));
 /// Whether a run is under way and this is one of its CPUs.

@@ -23,15 +23,14 @@ import XenABI
       // Of CPUs 0, 2 and 3 the last one is preferred.
       _ = try Scheduler.setAffinity(
         tools.vcpu(1), hard: CPUMask(words: [0b1101, 0, 0, 0]), soft: CPUMask(cpu: 3), force: false)
-      var store = VCPUStore()
       let waker = tools.vcpu(1)
-      let home = Int(waker[].entity.cpu)
-      let isGone = tools.cpu(home)[].queue.withLock { $0.withdraw(waker[].index, in: &store, now: Hypervisor.now) }
-      #expect(isGone)
-      let outcome = tools.cpu(0)[].queue.withLock { $0.admit(waker[].index, in: &store, now: Hypervisor.now) }
-      #expect(outcome == .none)
       waker[].holds.store(VCPUHold.blocked)
       Scheduler.settle(waker)
+      let isGone = Scheduler.withHome(of: waker) { queue, _ in
+        Scheduler.take(waker, outOf: &queue, now: Hypervisor.now)
+      }
+      #expect(isGone == true)
+      Scheduler.admit(waker, to: tools.cpu(0))
       for number in 0..<4 { tools.cpu(number)[].work.store(0) }
       waker[].holds.store(0)
       Scheduler.settle(waker)
@@ -77,10 +76,10 @@ import XenABI
     Toolstack.run { tools in
       let vcpu = tools.vcpu(0)
       Scheduler.settle(vcpu)
-      var store = VCPUStore()
-      let home = tools.cpu(Int(vcpu[].entity.cpu))
-      let isGone = home[].queue.withLock { $0.withdraw(vcpu[].index, in: &store, now: Hypervisor.now) }
-      #expect(isGone)
+      let isGone = Scheduler.withHome(of: vcpu) { queue, _ in
+        Scheduler.take(vcpu, outOf: &queue, now: Hypervisor.now)
+      }
+      #expect(isGone == true)
       // Another CPU is moving it, as it dies.
       vcpu[].holds.fetchOr(VCPUHold.dying)
       Scheduler.settle(vcpu)

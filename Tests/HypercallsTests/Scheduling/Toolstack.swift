@@ -33,8 +33,12 @@ final class Toolstack {
     control = world.makeDomain(0, isPrivileged: true, mayUseHardware: true)
     guest = world.makeDomain(1, vcpus: vcpus)
     for address in [Toolstack.request, Toolstack.buffer] { world.map(address, world.guestFrame(control)) }
-    Scheduler.admit(caller)
-    for index in 0..<vcpus { Scheduler.admit(vcpu(index)) }
+    for vcpu in [caller] + (0..<vcpus).map(vcpu) {
+      vcpu[].holds.store(VCPUHold.down)
+      Scheduler.admit(vcpu)
+      // Up as soon as somebody settles it.
+      vcpu[].holds.store(0)
+    }
   }
 
   var caller: Ref<VCPU> { control[].vcpu(index: 0)! }

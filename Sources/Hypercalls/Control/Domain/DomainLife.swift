@@ -7,10 +7,10 @@ import XenABI
 
 /// XEN_DOMCTL_pausedomain: one more reason not to run. When it returns, none of the domain's vCPUs runs.
 ///
-/// - Throws: `invalid` for oneself; `tooBig` for more reasons than are counted.
+/// - Throws: `invalid` for oneself; `tooBig` for more reasons than are counted; `restart` when not all are at rest in time.
 func pauseDomain(_ call: inout Hypercall, _ request: DomainRequest) throws(XenError) -> HypercallOutcome {
   guard request.domain != call.domain else { throw .invalid }
-  guard request.domain.pause() else { throw .tooBig }
+  try request.domain.pause()
   return .success
 }
 
