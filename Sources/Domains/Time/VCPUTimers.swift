@@ -118,13 +118,20 @@ extension Ref where T == VCPU {
 
 /// The timers of the CPU that runs this.
 public enum Timers {
-  /// Handles every timer that is due.
+  /// How many due timers one stretch handles: each raises an event, and may wake a vCPU on another CPU.
+  static let batch = 32
+
+  /// Handles timers that are due, a batch at most. If there are more, interrupts are let in, and this CPU has work left: what is
+  /// due follows at once, but in a stretch of its own.
   static func run(_ cpu: Ref<PhysicalCPU>, now: UInt64) {
     if now >= cpu[].nextComparison { Timekeeping.compare(cpu, now: now) }
-    // As many as there are vCPUs at most: each sets its next deadline in the future.
-    while let vcpu = cpu[].timers.withLock({ $0.takeDue(now: now) }) {
+    for _ in 0..<batch {
+      guard let vcpu = cpu[].timers.withLock({ $0.takeDue(now: now) }) else { return }
       vcpu.timerFired(now: now, cpu)
     }
+    guard cpu[].timers.withLock({ $0.first }) <= now else { return }
+    cpu[].work.fetchOr(CPUWork.timers)
+    Registers.allowInterrupts()
   }
 
   /// Sets the CPU's timer to the earliest thing that has to happen.
