@@ -61,16 +61,23 @@ extension Ref where T == Domain {
   /// - Throws: `tooBig` if there are too many already; `restart` if not all CPUs have put its state away in time: it is not
   ///   paused then.
   public func pause() throws(XenError) {
+    try beginPause()
+    if Quiescence.settle(self) { return }
+    // Whoever asks again finds it as it was. Should nobody, it must not stay paused without anybody's having been told so.
+    _ = unpause()
+    throw .restart
+  }
+
+  /// One more reason for the domain not to run, without a wait until it is at rest: what one of its own vCPUs may ask for.
+  ///
+  /// - Throws: `tooBig` if there are too many already.
+  func beginPause() throws(XenError) {
     try self[].life.withLock { _ throws(XenError) in
       let count = self[].pauseCount.load()
       guard count < 255 else { throw .tooBig }
       self[].pauseCount.store(count &+ 1)
       if count == 0 { holdAll(VCPUHold.paused) }
     }
-    if Quiescence.settle(self) { return }
-    // Whoever asks again finds it as it was. Should nobody, it must not stay paused without anybody's having been told so.
-    _ = unpause()
-    throw .restart
   }
 
   /// One reason less. False if there was none.

@@ -12,7 +12,7 @@ extension Ref where T == VCPU {
     guard domain[].isDebugged.load() != 0, self[].isKernelMode else { return false }
     // Whoever sees the domain paused sees why. Zero is no event; vectors are kept as one more.
     self[].debugEvent.store(UInt64(vector) &+ 1)
-    guard domain.pause() else {
+    do { try domain.beginPause() } catch {
       self[].debugEvent.store(0)
       return false
     }

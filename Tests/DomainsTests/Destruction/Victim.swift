@@ -98,8 +98,11 @@ final class EndWorld {
   }
 
   /// The first broken rule, of the ledger or of what a number that is free again must not own.
-  func brokenRule() -> String? {
-    if let broken = ledger[].firstBrokenRule(tally, hypervisorRoot: Ref<Hypervisor>.shared[].tables.root) {
+  /// `nothingDies`: no destruction has been left half-way, with tables in its queue.
+  func brokenRule(nothingDies: Bool = true) -> String? {
+    if let broken = ledger[].firstBrokenRule(
+      tally, hypervisorRoot: Ref<Hypervisor>.shared[].tables.root, nothingDies: nothingDies)
+    {
       return "\(broken.rule), frame \(broken.frame.number)"
     }
     for number in 0..<world.frames {

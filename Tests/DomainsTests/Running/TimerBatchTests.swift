@@ -10,8 +10,10 @@ import Testing
   @Test func timersThatAreDueTogetherAreHandledInStretches() {
     SimulatedMachine.run(MachinePlan(frames: 8192)) { world in
       let count = 3 * Timers.batch + 4
-      let domain = world.makeDomain(1, vcpus: count)
-      for index in 0..<count { domain[].vcpu(index: index)?.changeTimers { $0.oneShot = 1 } }
+      for id in 1...4 as ClosedRange<UInt16> {
+        let domain = world.makeDomain(id, vcpus: count / 4)
+        for index in 0..<count / 4 { domain[].vcpu(index: index)?.changeTimers { $0.oneShot = 1 } }
+      }
       let cpu = world.cpu
       var left = cpu[].timers.withLock { $0.count }
       #expect(left == count)
