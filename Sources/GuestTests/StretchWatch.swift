@@ -46,7 +46,7 @@ struct StretchWatch {
     var at: UInt64 = 0
     while at + length < count {
       var matches = true
-      for index in 0..<length where Memory.load8(text + at + index) != words.utf8Start[Int(index)] {
+      for index in 0..<length where unsafe Memory.load8(text + at + index) != words.utf8Start[Int(index)] {
         matches = false
         break
       }

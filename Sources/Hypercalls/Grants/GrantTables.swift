@@ -14,16 +14,38 @@ import XenABI
 func setupGrantTable(_ call: Hypercall) throws(XenError) -> HypercallOutcome {
   try call.requireSingleEntry()
   var entry = try GuestMemory.fetch(call.address(1), initial: SetupTableEntry.zero)
+  var isPreempted = false
   entry.status = status { () throws(GrantStatus) in
     let target = try call.grantTarget(entry.dom)
     let wanted = Int(entry.nr_frames)
-    guard target[].grants.withLock({ table in table.grow(to: wanted) }) else { throw .generalError }
+    guard try grow(target, to: wanted) else {
+      isPreempted = true
+      return
+    }
     try writeFrames(entry.frame_list, wanted) { index in
       target[].grants.withLock { table in table.frame(ofTableIndex: index) }
     }
   }
+  // What has been made stays, so the call begins again as it is.
+  if isPreempted { return .again }
   try GuestMemory.put(call.address(1), entry)
   return .success
+}
+
+/// Makes a table longer, a frame at a time: each is allocated and cleared, and so are the active entries for it. False if the
+/// stretch is over before that is done (B1).
+///
+/// - Throws: `generalError` beyond the limit, or without memory.
+private func grow(_ target: Ref<Domain>, to wanted: Int) throws(GrantStatus) -> Bool {
+  while true {
+    let (has, most) = target[].grants.withLock { table in (table.frameCount, table.limits.frames) }
+    guard wanted <= most else { throw .generalError }
+    if has < wanted && Stretch.isOver { return false }
+    let next = min(max(has &+ 1, 1), wanted)
+    guard target[].grants.withLock({ table in table.grow(to: next) }) else { throw .generalError }
+    if has >= wanted { return true }
+    Stretch.spend(Stretch.frame &* 16)
+  }
 }
 
 /// GNTTABOP_get_status_frames: tells where the status frames of a version 2 table are.
