@@ -33,6 +33,15 @@ import Testing
     }
   }
 
+  /// A round that was held up proves no difference, and none is assumed: its middle says nothing.
+  @Test func noDifferenceIsAssumedWhileThereMayBeNone() {
+    var difference = CounterDifference()
+    difference.add(asked: 1000, answered: 50_001_000, seen: 2000)
+    #expect(difference.mayBeNone && difference.middle != 0 && difference.assumed == 0)
+    difference.add(asked: 60_000_000, answered: 60_000_100, seen: 61_000_000)
+    #expect(!difference.mayBeNone && difference.assumed == difference.middle)
+  }
+
   @Test func nothingIsKnownWithoutARound() {
     let difference = CounterDifference()
     #expect(!difference.mayBeNone && difference.middle == 0)

@@ -54,8 +54,8 @@ public enum CPUStart {
     let difference = Ref<Hypervisor>.shared[].counterHandshake.ask { rounds in
       clock.now &- start > (rounds == 0 ? patience : enough)
     }
-    cpu[].counterOffset = difference.middle
-    cpu[].clock = clock.shifted(by: UInt64(bitPattern: difference.mayBeNone ? 0 : difference.middle))
+    cpu[].counterOffset = difference.assumed
+    cpu[].clock = clock.shifted(by: UInt64(bitPattern: difference.assumed))
     Ref<Hypervisor>.shared[].counterHandshake.finish()
     guard difference.rounds > 0, !difference.mayBeNone else { return }
     trust.isSkewed = true

@@ -72,15 +72,20 @@ public enum Timekeeping {
     cpu[].vcpu?.republishTime(cpu)
   }
 
-  /// Rule K1. The wait is short: lines differ by 10 ppm at most, so it is 1 us for each 100 ms that this CPU is late.
-  private static func set(_ clock: SystemClock, of cpu: Ref<PhysicalCPU>) {
+  /// Rule K1. The wait is short: lines differ by 10 ppm at most, so it is 1 us for each 100 ms that this CPU is late. A line that
+  /// this CPU's counter does not reach in time is no use to it: it goes on from where it is.
+  static func set(_ clock: SystemClock, of cpu: Ref<PhysicalCPU>) {
     let reached = cpu[].clock.now
-    cpu[].clock = clock
     var patience = 20_000
-    while clock.now < reached && patience > 0 {
+    while clock.isAhead || clock.now < reached {
+      guard patience > 0 else {
+        cpu[].clock = clock.restarted(at: reached)
+        return
+      }
       Registers.pause()
       patience &-= 1
     }
+    cpu[].clock = clock
   }
 
   /// The tightest of some readings.

@@ -27,7 +27,10 @@ public struct CounterDifference: BitwiseCopyable, Equatable {
   /// Whether both counters may be one and the same: nothing that either CPU has read contradicts it.
   public var mayBeNone: Bool { rounds > 0 && least <= 0 && most >= 0 }
 
-  /// The best guess; 0 when nothing is known.
+  /// What to go by: no difference while there may be none, or a wide handshake would set a CPU's clock off by half its width.
+  public var assumed: Int64 { mayBeNone ? 0 : middle }
+
+  /// The middle of the bounds; 0 when nothing is known.
   public var middle: Int64 { rounds > 0 && least <= most ? least &+ (most &- least) / 2 : 0 }
 }
 

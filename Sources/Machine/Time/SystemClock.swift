@@ -81,6 +81,15 @@ public struct SystemClock: BitwiseCopyable {
       stamp: counter, base: time(at: counter), hertz: hertz, steered: steered, timerTicksPerTera: timerTicksPerTera)
   }
 
+  /// Whether the point that the line goes through lies ahead of this CPU's counter: it cannot be read there yet.
+  public var isAhead: Bool { Int64(bitPattern: martlet_rdtsc() &- stamp) < 0 }
+
+  /// A clock of the same rates that is at `time` now.
+  public func restarted(at time: UInt64) -> SystemClock {
+    SystemClock(
+      stamp: SystemClock.counter, base: time, hertz: hertz, steered: steered, timerTicksPerTera: timerTicksPerTera)
+  }
+
   /// The same clock with another rate of the APIC timer.
   public func withTimer(hertz: UInt64) -> SystemClock {
     SystemClock(

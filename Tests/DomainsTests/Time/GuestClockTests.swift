@@ -33,6 +33,17 @@ import XenABI
     func time(at counter: UInt64) -> UInt64 { time &+ scale.nanoseconds(counter &- self.counter) }
   }
 
+  /// K1: a line through a point that this CPU's counter has not reached would be read as the end of time.
+  @Test func aLineAheadOfTheCounterIsNotTaken() {
+    SimulatedMachine.run { machine in
+      let cpu = machine.cpu
+      let before = cpu[].clock.now
+      Timekeeping.set(cpu[].clock.shifted(by: 1 << 40), of: cpu)
+      let now = cpu[].clock.now
+      #expect(now >= before && now - before < 60_000_000_000)
+    }
+  }
+
   private func steer(_ clock: SystemClock, byBillionths change: Int64) -> SystemClock {
     let steered = UInt64(Int64(clock.hertz) + Int64(clock.hertz) / 1_000_000_000 * change)
     return clock.continued(at: SystemClock.counter, hertz: clock.hertz, steered: steered)
