@@ -72,6 +72,14 @@ import Testing
     #expect(XLRuns.patienceWord(1) == "patience=1" && XLRuns.patienceWord(1.2) == "patience=2")
   }
 
+  @Test func aPersonIsToldHowLongTheStartTakesHere() {
+    var setup = Domain0Setup(kernel: "", initrd: "", words: [])
+    setup.usualStart = 36
+    #expect(setup.startText(accelerator: "tcg", slowness: 1).contains("this CPU is emulated"))
+    #expect(setup.startText(accelerator: "tcg", slowness: 1).contains("some 40 seconds here"))
+    #expect(setup.startText(accelerator: "kvm", slowness: 5).contains("some 3 minutes here"))
+  }
+
   @Test func aProcessIsAccountedWithItsChildren() throws {
     let child = try ChildProcess(["sh", "-c", "sh -c 'while :; do :; done' & wait"], diesWithUs: true)
     var times = ProcessTimes(of: child.identifier, withChildren: true)

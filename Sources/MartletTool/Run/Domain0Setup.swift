@@ -17,6 +17,8 @@ struct Domain0Setup {
   /// What the machine should have when nobody says otherwise, MiB.
   var machineMemory = 1024
   var machineCPUs = 1
+  /// Seconds from QEMU's start to Domain 0's prompt on a usual host without hardware virtualization (HostSpeed).
+  var usualStart = 10.0
 
   /// For dom0_mem=. The maximum is the same, so that Domain 0's kernel makes no room for more.
   var hypervisorWords: [String] { memory.map { ["dom0_mem=\($0)M,max:\($0)M"] } ?? [] }
@@ -37,8 +39,22 @@ struct Domain0Setup {
   /// The console, and nothing of the kernel's but what a person should worry about.
   static let console = ["console=hvc0", "quiet", "loglevel=4"]
 
+  /// systemd tells what it starts, so that a person sees it get on; with a quiet kernel it would say nothing.
+  static let tellsUnits = ["systemd.show_status=1"]
+
   /// An emulated CPU on a busy machine may take longer than systemd's minute and a half, with nothing being wrong.
   static let patience = ["systemd.default_timeout_start_sec=900", "systemd.default_device_timeout_sec=900"]
+}
+
+extension Domain0Setup {
+  /// What a person is told when QEMU starts: the kernel is silent, and how long it usually is until there is a prompt.
+  func startText(accelerator: String, slowness: Double) -> String {
+    let seconds = usualStart * slowness
+    let time = seconds < 100 ? "\(Int((seconds / 10).rounded(.up)) * 10) seconds" : "\(Int((seconds / 60).rounded(.up))) minutes"
+    let how = accelerator == "tcg" ? "this CPU is emulated: " : ""
+    return "starting QEMU; \(how)Domain 0's kernel is silent while it starts, and the prompt comes after some \(time) here"
+      + " (Ctrl-\\ then x ends it at any time)"
+  }
 }
 
 /// Guests that a run starts with.
@@ -77,7 +93,8 @@ extension Domain0Setup {
     return Domain0Setup(
       kernel: kernel.image, initrd: try FastDomain0.build(kernel: kernel), words: console + guests.words,
       memory: memory,
-      machineMemory: max(1024, guests.machineMemory(domain0: memory)), machineCPUs: 2)
+      machineMemory: max(1024, guests.machineMemory(domain0: memory)), machineCPUs: 2,
+      usualStart: 20 + 8 * Double(guests.count))
   }
 
   /// A whole Debian, and guests that are whole Debians too, each with a disk of its own.
@@ -87,8 +104,9 @@ extension Domain0Setup {
     let memory = 1024
     var setup = Domain0Setup(
       kernel: image.kernel, initrd: image.initrd,
-      words: ["root=LABEL=\(DebianDomain0.label)", "ro"] + console + patience + guests.words,
-      memory: memory, machineMemory: guests.machineMemory(domain0: memory), machineCPUs: 2)
+      words: ["root=LABEL=\(DebianDomain0.label)", "ro"] + console + tellsUnits + patience + guests.words,
+      memory: memory, machineMemory: guests.machineMemory(domain0: memory), machineCPUs: 2,
+      usualStart: 60 + 20 * Double(guests.count))
     setup.disks.append(DiskImage(path: image.disk, forgetsWrites: !keepsChanges))
     let own = try GuestDisk.all()
     for number in 1...max(guests.count, 1) {

@@ -71,6 +71,7 @@ enum RunCommand {
       Report.line(try line.shellText())
       return 0
     }
+    Report.step(setup.startText(accelerator: line.accelerator, slowness: HostSpeed.slowness))
     return try runOnTerminal(line)
   }
 

@@ -23,8 +23,12 @@ enum DebianRuns {
     let steps = [
       (after: prompt, text: "ping -c 3 guest1 && echo ONE-''OK\n"),
       (after: "ONE-OK", text: "ping -c 3 guest2 && echo TWO-''OK\n"),
-      (after: "TWO-OK", text: "cat /var/log/xen/console/*1.log\n"),
-      (after: "guest1 login: root (automatic login)", text: "cat /var/log/xen/console/*2.log\n"),
+      // A guest answers on the network before it has somebody log in.
+      (after: "TWO-OK", text: "L=/var/log/xen/console\n"),
+      (after: "L=/var/log/xen/console", text: "w(){ until grep auto $L/*$1.*\n"),
+      (after: "w(){ until grep auto", text: "do sleep 1;done;}\n"),
+      (after: "do sleep 1;done;}", text: "w 1\n"),
+      (after: "guest1 login: root (automatic login)", text: "w 2\n"),
       (after: "guest2 login: root (automatic login)", text: "poweroff\n"),
     ]
     var expectation = MachineExpectation()
