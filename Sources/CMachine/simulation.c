@@ -8,8 +8,8 @@
 
 _Thread_local struct martlet_simulation martlet_simulated;
 _Thread_local struct martlet_stack_info martlet_simulated_stack_info;
-const struct martlet_explorer *martlet_explorer;
-uint64_t martlet_explored_time;
+_Thread_local const struct martlet_explorer *martlet_explorer;
+_Thread_local uint64_t martlet_explored_time;
 
 bool martlet_simulation_start(uint64_t frames) {
   if (martlet_window_frames) munmap((void *)martlet_window_base, martlet_window_frames << 12);

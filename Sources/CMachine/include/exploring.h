@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Host tests only: where a test that explores interleavings (Tests/Exploration) takes part in what simulated CPUs do. One
-// pointer, null in every other test and in the fuzzer; on metal nothing of this exists.
+// pointer of each thread, null in every other test and in the fuzzer (all simulated CPUs of a test that explores are on its
+// thread; tests of other things run beside it); on metal nothing of this exists.
 #ifndef MARTLET_EXPLORING_H
 #define MARTLET_EXPLORING_H
 #ifdef __linux__
@@ -21,9 +22,9 @@ struct martlet_explorer {
   void (*send)(int cpu, uint8_t vector);
   uint64_t (*translate)(uint64_t linear, bool write);
 };
-extern const struct martlet_explorer *martlet_explorer;
+extern _Thread_local const struct martlet_explorer *martlet_explorer;
 /// What the time-stamp counter shows while a test explores; zero: the host's.
-extern uint64_t martlet_explored_time;
+extern _Thread_local uint64_t martlet_explored_time;
 
 #define MARTLET_EXPLORE(bits, operation, p, a, b) \
   if (__builtin_expect(martlet_explorer != 0, 0)) \
