@@ -45,6 +45,7 @@ import Testing
         + "✘ Test run with 3 tests in 1 suite failed after 0.003 seconds with 1 issue.\n")
     #expect(bad.passed == 2 && bad.failed == ["bad()"])
     #expect(HostTestReport(lines).failed == ["lost()"])
+    #expect(HostTestReport(lines, hasSucceeded: true).passed == 2)
   }
 
   @Test func terminalCodesAreTakenOut() {
