@@ -243,7 +243,7 @@ until_true 200 is_gone alpha || bad "alpha is $(state alpha)"
 
 step crash-restart
 number=$(xl domid beta)
-on beta 'echo c >/proc/sysrq-trigger' &
+on_limit=30 on beta 'echo c >/proc/sysrq-trigger' >/dev/null 2>&1 </dev/null &
 crasher=$!
 until_true 200 eval "[ \"\$(xl domid beta)\" -gt $number ]" || bad "beta was not restarted: $(xl list)"
 end_job "$crasher"
