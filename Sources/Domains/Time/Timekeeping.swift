@@ -76,13 +76,14 @@ public enum Timekeeping {
   /// this CPU's counter does not reach in time is no use to it: it goes on from where it is.
   static func set(_ clock: SystemClock, of cpu: Ref<PhysicalCPU>) {
     let reached = cpu[].clock.now
-    var patience = 20_000
+    var patience = 2_000
     while clock.isAhead || clock.now < reached {
       guard patience > 0 else {
         cpu[].clock = clock.restarted(at: reached)
         return
       }
-      Registers.pause()
+      // Others may wait for a flush of this CPU meanwhile.
+      Waiting.step()
       patience &-= 1
     }
     cpu[].clock = clock

@@ -107,6 +107,20 @@ import XenABI
     }
   }
 
+  /// What could not be stopped in time is not said to be stopped, nor left half-way.
+  @Test func whatStillRunsIsNotStopped() {
+    SystemMachine.run { machine in
+      let vcpu = machine.other[].vcpu(index: 1)!
+      // Its state is in the hardware of the CPU that asks, which cannot put it away meanwhile.
+      vcpu[].cpu.store(0)
+      vcpu[].isLoaded.store(1)
+      #expect(machine.domctl(XEN_DOMCTL_gdbsx_pausevcpu, 1, UInt32(1)) == XenError.restart.code)
+      #expect(vcpu[].holds.load() & VCPUHold.debugger == 0)
+      vcpu[].isLoaded.store(0)
+      #expect(machine.domctl(XEN_DOMCTL_gdbsx_pausevcpu, 1, UInt32(1)) == 0)
+    }
+  }
+
   @Test func singleVCPUsAreStopped() {
     SystemMachine.run { machine in
       func ask(_ command: Int32, _ vcpu: UInt32) -> Int64 { machine.domctl(command, 1, vcpu) }

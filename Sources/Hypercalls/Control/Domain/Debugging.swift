@@ -75,15 +75,19 @@ private func copy(_ wanted: martlet_gdbsx_memio, _ count: Int, _ vcpu: Ref<VCPU>
 
 /// XEN_DOMCTL_gdbsx_pausevcpu: keeps one vCPU from running. When it returns the vCPU does not run.
 ///
-/// - Throws: `fault`; `invalid` for oneself, and for a vCPU that the debugger has stopped already; `noSuchDomain`.
+/// - Throws: `fault`; `invalid` for oneself, and for a vCPU that the debugger has stopped already; `noSuchDomain`; `restart` if its
+///   CPU has not put its state away in time: it is not stopped then.
 func debuggerPause(_ call: inout Hypercall, _ request: DomainRequest) throws(XenError) -> HypercallOutcome {
   let vcpu = try request.vcpu(try GuestMemory.fetch(request.body, initial: UInt32(0)))
   guard request.domain != call.domain, vcpu[].holds.fetchOr(VCPUHold.debugger) & VCPUHold.debugger == 0 else {
     throw .invalid
   }
   Scheduler.settle(vcpu)
-  _ = Quiescence.settle(vcpu)
-  return .success
+  if Quiescence.settle(vcpu) { return .success }
+  // Whoever asks again finds it as it was.
+  vcpu[].holds.fetchAnd(~VCPUHold.debugger)
+  Scheduler.settle(vcpu)
+  throw .restart
 }
 
 /// XEN_DOMCTL_gdbsx_unpausevcpu: lets it run again, as far as the debugger is concerned.
