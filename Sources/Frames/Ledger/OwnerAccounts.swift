@@ -115,6 +115,9 @@ extension FrameLedger {
   /// Has whoever looks after ends look again.
   public func noteEnd() { rest[].endNotice.store(1) }
 
+  /// The same, and then runs `look`, whose loads come after. Gives what `look` gives.
+  public func noteEnd<R>(thenLook look: () -> R) -> R { rest[].endNotice.publish(1, thenLook: look) }
+
   /// Whether `noteLeft` has had something to tell.
   @inline(__always)
   public var hasEndNotice: Bool { rest[].endNotice.load() != 0 }

@@ -37,6 +37,8 @@ enum Reaper {
     notify()
     Ref<Hypervisor>.shared[].endedCount.fetchAdd(1)
     list[].withLock { $0.append(domain) }
+    // Another CPU may have taken the notice that came with the last of it while the domain was in no list.
+    ledger[].noteEnd()
     attend()
   }
 
@@ -68,23 +70,31 @@ enum Reaper {
   }
 
   /// Looks at domains that have ended, for a stretch, and does what can be done. With no lock held.
+  ///
+  /// One CPU at a time is at it, and nobody waits for that: who comes meanwhile leaves a notice, since what has happened may be
+  /// about the domain that the other CPU has just looked at, and who ends looks for notices.
   static func attend() {
     let hypervisor = Ref<Hypervisor>.shared
+    let isMore: Bool
     if hypervisor[].reaperAtWork.compareExchange(expected: 0, desired: 1) == 0 {
       // Before looking: what happens from here on gives notice again, and has all of them looked at again.
       if ledger[].takeEndNotice() { hypervisor[].reaperLeft.store(hypervisor[].endedCount.load()) }
       look(hypervisor)
-      hypervisor[].reaperAtWork.store(0)
+      isMore = hypervisor[].reaperAtWork.publish(0) { isNeeded }
     } else {
-      // What has happened may be about the domain that the other CPU has just looked at.
-      ledger[].noteEnd()
+      isMore = ledger[].noteEnd { hypervisor[].reaperAtWork.load() == 0 }
     }
-    if isNeeded { Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.schedule) }
+    if isMore { Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.schedule) }
   }
 
   private static func look(_ hypervisor: Ref<Hypervisor>) {
     var left = hypervisor[].reaperLeft.load()
-    while left > 0, !Stretch.isOver, let domain = list[].withLock({ $0.takeFirst() }) {
+    while left > 0, !Stretch.isOver {
+      guard let domain = list[].withLock({ $0.takeFirst() }) else {
+        // One that is counted and not in the list yet comes with a notice.
+        left = 0
+        break
+      }
       left &-= 1
       if isGone(domain) {
         hypervisor[].endedCount.fetchAdd(UInt64.max)
