@@ -153,15 +153,20 @@ import XenABI
   @Test func noCPUIdlesWhileAWokenVCPUWaits() {
     expectNothing(
       Stage.explore(
-        "a vCPU wakes while a CPU becomes idle", cpus: 2, vcpuOn: nil, tiedOn: [1],
+        "a vCPU wakes while a CPU becomes idle", cpus: 2, vcpuOn: nil, tiedOn: [0, 1],
         prepare: { stage in
           stage.move(stage.vcpu, to: 1)
           stage.vcpu[].holds.store(VCPUHold.blocked)
           Scheduler.settle(stage.vcpu)
         },
         programs: [
-          // It comes back from the idle loop only with somebody to run.
-          { $0.enter() },
+          // A CPU that has been busy. It comes back from the idle loop only with somebody to run.
+          { run in
+            run.enter {
+              run.stage.tied(0)[].holds.fetchOr(VCPUHold.down)
+              Scheduler.settle(run.stage.tied(0))
+            }
+          },
           { $0.stage.vcpu.notifyEvent() },
         ],
         check: { $0.stage.cpu(0)[].vcpu == $0.stage.vcpu ? nil : "another CPU runs it" }))
