@@ -145,6 +145,7 @@ import XenABI
       TrapDispatch.returnRefused(m.frame)
       #expect(m.frame[].rip == TrapMachine.handler(14))
       #expect(m.vcpu[].info.cr2 == 0x5000_1008)
+      #expect(m.words(m.frame[].rsp, 3)[2] == 4, "user, and nothing of the earlier fault's")
     }
   }
 

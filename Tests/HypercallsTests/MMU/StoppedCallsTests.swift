@@ -99,4 +99,25 @@ import XenABI
       return results
     }
   }
+
+  /// All that one entry does has one deadline: a call in a list does not begin a stretch of its own.
+  @Test func aListOfCallsHasOneDeadline() {
+    SimulatedMachine.run { machine in
+      let guest = machine.guest(1)
+      Simulation.stretchUnits = 20
+      defer { Simulation.stretchUnits = nil }
+      guest.set64(0x2000, UInt64(MMUEXT_TLB_FLUSH_LOCAL))
+      for call in 0..<60 {
+        let words = [
+          UInt64(__HYPERVISOR_mmuext_op), 77, guest.address(0x2000), 1, 0, UInt64(DomainID.current.raw),
+        ]
+        for (position, word) in words.enumerated() { guest.set64(0x1000 + call * 64 + position * 8, word) }
+      }
+      let before = machine.preemptions
+      #expect(guest.call(__HYPERVISOR_multicall, guest.address(0x1000), 60) == 0)
+      // Each call takes a unit for its own entry and one for the list's.
+      #expect(machine.preemptions - before >= 5)
+      for call in 0..<60 { #expect(guest.get64(0x1008 + call * 64) == 0) }
+    }
+  }
 }
