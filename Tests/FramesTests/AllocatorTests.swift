@@ -86,6 +86,27 @@ import XenABI
     }
   }
 
+  /// However many blocks there are, a guest's limit has only so many of them looked at.
+  @Test func aSearchLooksAtFewBlocks() {
+    LedgerWorld.run { world in
+      let frames: UInt64 = 4096
+      _ = Simulation.start(frames: frames)
+      Ref<FrameLedger>.create(
+        in: MachineFrame(4050), FrameLedger(storage: MachineFrame(1), frames: frames)
+      ).publish()
+      world.ledger[].withAllocator { _, ledger in
+        var allocator = FrameAllocator()
+        // Every other frame, so that each is a block of its own.
+        for number in stride(from: 2000, to: 4000, by: 2) {
+          allocator.free(ledger, MachineFrame(UInt64(number)), order: 0)
+        }
+        Stretch.begin()
+        #expect(allocator.allocate(ledger, order: 0, limit: 2000) == nil)
+        #expect(Simulation.unitsSpent == FrameAllocator.patience / 8)
+      }
+    }
+  }
+
   @Test func memoryInPieces() {
     LedgerWorld.run { world in
       // Every start and length near a few boundaries adds exactly those frames.
