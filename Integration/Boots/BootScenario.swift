@@ -77,6 +77,8 @@ public struct BootScenario: Sendable {
   public var disk = false
   /// Whether a reset of the machine starts it anew rather than ending QEMU.
   public var mayReboot = false
+  /// Whether a triple fault is how it is to start anew; else none may come.
+  public var mustTripleFault = false
   public var typing: [Typing] = []
   /// Whether what is typed can go to QEMU's own monitor too: Ctrl-\ and `c` switch between the two.
   public var hasMonitor = false

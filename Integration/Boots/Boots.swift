@@ -52,6 +52,19 @@ extension BootScenario {
       $0.memory = 8192
       $0.settings = ["memory=6500"]
     },
+    // Of 1 GiB QEMU keeps the last 128 KiB for its firmware.
+    BootScenario("memory-limit", scenario: "shell") {
+      $0.hypervisorOptions = "mem=512M"
+      $0.onlyMartlet = true
+      $0.settings = ["memory=350"]
+      $0.expected = ["mem=, availmem=: 511 of 1023 MiB of memory are used", "Domain 0: 4"]
+    },
+    BootScenario("memory-available", scenario: "shell") {
+      $0.hypervisorOptions = "mem=900M availmem=384M"
+      $0.onlyMartlet = true
+      $0.settings = ["memory=220"]
+      $0.expected = ["mem=, availmem=: 384 of 1023 MiB of memory are used", "Domain 0: 3"]
+    },
     BootScenario("memory-dom0-512M", scenario: "shell") {
       $0.memory = 2048
       $0.hypervisorOptions = "dom0_mem=512M,max:512M"
@@ -108,6 +121,14 @@ extension BootScenario {
         "MARTLET-SHELL reached", "MARTLET-TEST reboot: rebooting", "reboot: Restarting system", "MARTLET-SHELL reached",
       ]
       $0.ending = .enoughSeen
+    },
+    BootScenario("reboot-by-triple-fault", scenario: "reboot") {
+      $0.hypervisorOptions = "reboot=t,warm"
+      $0.mayReboot = true
+      $0.mustTripleFault = true
+      $0.expected = ["MARTLET-TEST reboot: rebooting", "reboot: Restarting system", "MARTLET-SHELL reached"]
+      $0.ending = .enoughSeen
+      $0.timeout = 180
     },
     BootScenario("dom0-panic", scenario: "panic") {
       $0.expected = [

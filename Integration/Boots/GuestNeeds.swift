@@ -95,6 +95,7 @@ public struct GuestNeeds: Sendable {
       $0.model = "qemu64"
     },
     "smp-tsc-aux": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
+    "msr-relaxed": GuestNeeds { $0.hypervisorOptions = "dom0=msr-relaxed" },
     "smp-cr4": GuestNeeds { $0.hypervisorOptions = "dom0_max_vcpus=2" },
     // With separate page tables for user mode Xen leaves the table readable all the same.
     "user-m2p-strict": GuestNeeds { $0.expectedOnXen = ["GUEST user-m2p-strict: FAIL vector: expected 0xe, saw 0x6"] },

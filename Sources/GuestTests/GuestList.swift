@@ -66,6 +66,7 @@ func allGuests() -> [Guest] {
     segmentBases(),
     modelSpecific(),
     tableStores(),
+    relaxedModelSpecific(),
     processorIdentity(),
     portAccess(),
     controlRegisters(),

@@ -37,8 +37,6 @@ private func raw(_ entries: [(UInt64, UInt64, UInt32)]) -> RawMemoryMap {
     let map = MemoryMap(sanitizing: raw([(0, UInt64.max, 1), (UInt64.max - 5, UInt64.max, 2)]))
     #expect(map.entries.count == 2)
     #expect(map.entries[1].range.end == UInt64.max)
-    let free = FreeMemory(map, below: 1 << 40)
-    #expect(free.totalBytes == 1 << 40)
   }
 
   /// Every address is looked up in the raw entries and must get the strongest kind that covers it.
@@ -75,7 +73,6 @@ private func raw(_ entries: [(UInt64, UInt64, UInt32)]) -> RawMemoryMap {
     }
     let map = MemoryMap(sanitizing: raw(entries))
     #expect(map.entries.count == 128)
-    #expect(FreeMemory(map, below: UInt64.max).ranges.count == 64)
   }
 
   /// Other CPUs start from a page that is nobody's: RAM below 640 KiB, not the firmware's first page, not the loader's.
@@ -100,61 +97,53 @@ private func raw(_ entries: [(UInt64, UInt64, UInt32)]) -> RawMemoryMap {
     #expect(page([(0x100000, 1 << 28, 1)]) == nil)
   }
 
-  @Test func freeMemoryIsWholePages() {
-    let free = FreeMemory(MemoryMap(sanitizing: raw([(0x123, 0x9eadd, 1), (0x10_0800, 0x400, 1)])), below: 1 << 32)
-    #expect(free.ranges.count == 1)
-    #expect(free.ranges[0] == PhysicalRange(start: 0x1000, end: 0x9e000))
-  }
-
-  /// Reservations and takings against a set of page numbers.
-  @Test func reservationsAgreeWithANaiveModel() {
-    var random = Random(state: 3)
-    for _ in 0..<200 {
-      var free = FreeMemory(MemoryMap(sanitizing: raw([(0, 40 << 12, 1), (50 << 12, 30 << 12, 1)])), below: 1 << 32)
-      var pages = Set((0..<40).map { UInt64($0) } + (50..<80).map { UInt64($0) })
-      for _ in 0..<12 {
-        if Bool.random(using: &random) {
-          let start = UInt64.random(in: 0..<(85 << 12), using: &random)
-          let length = UInt64.random(in: 0..<(8 << 12), using: &random)
-          free.reserve(PhysicalRange(start: start, length: length))
-          if length > 0 { for page in (start >> 12)...((start + length - 1) >> 12) { pages.remove(page) } }
-        } else {
-          let count = UInt64.random(in: 1...6, using: &random)
-          let alignment = UInt64(1) << UInt64.random(in: 0...2, using: &random)
-          let limit = UInt64.random(in: 1...90, using: &random)
-          let possible = (0..<(limit > count ? limit - count + 1 : 0)).contains { start in
-            start % alignment == 0 && (start..<(start + count)).allSatisfy { pages.contains($0) }
-          }
-          let start = free.take(count << 12, alignment: alignment << 12, below: limit << 12)
-          if let start {
-            #expect(start % (alignment * 4096) == 0 && start + count * 4096 <= limit * 4096)
-            for page in (start / 4096)..<(start / 4096 + count) { #expect(pages.remove(page) != nil) }
-          } else if alignment == 1 {
-            #expect(!possible || limit < count)
-          }
-        }
-        let listed = free.ranges.indices.flatMap { Array((free.ranges[$0].start >> 12)..<(free.ranges[$0].end >> 12)) }
-        #expect(Set(listed) == pages && listed.count == pages.count && listed == listed.sorted())
-        #expect(free.totalBytes == UInt64(pages.count) << 12)
-      }
+  /// `mem=` and `availmem=`: usable memory ends somewhere; the rest of the map stays.
+  @Test func usableMemoryCanBeCut() {
+    let whole = MemoryMap(sanitizing: raw([(0x1000, 0x9000, 1), (0xa000, 0x6000, 2), (0x1_0000, 0x10_0000, 1)]))
+    func cut(end: UInt64? = nil, bytes: UInt64? = nil, keeping: UInt64 = 0) -> MemoryMap {
+      var map = whole
+      map.cutUsable(end: end, bytes: bytes, keeping: keeping)
+      return map
     }
+    #expect(cut().entries.count == 3 && cut().usableBytes == whole.usableBytes)
+    #expect(cut(end: 0x2_0000).usableBytes == 0x1_9000)
+    #expect(cut(end: 0x2_0fff).endOfRAM == 0x2_0000)
+    // A whole entry goes; what is no memory stays.
+    #expect(cut(end: 0x1_0000).entries.count == 2 && cut(end: 0x5000).usableBytes == 0x4000)
+    #expect(cut(bytes: 0xa000).usableBytes == 0xa000 && cut(bytes: 0xa000).endOfRAM == 0x1_1000)
+    #expect(cut(end: 0x1_8000, bytes: 0xa000).usableBytes == 0xa000)
+    #expect(cut(end: 0x1_0800, bytes: 0xa000).usableBytes == 0x9000)
+    // What must not go stays, whatever was wished.
+    #expect(cut(end: 0x5000, keeping: 0x1_2345).endOfRAM == 0x1_3000)
+    #expect(cut(bytes: 0, keeping: 0).usableBytes == 0)
+    #expect(cut(end: .max, bytes: .max, keeping: .max).usableBytes == whole.usableBytes)
   }
 
-  @Test func aFullListGivesUpTheSmallerPart() {
-    var free = FreeMemory(MemoryMap(sanitizing: raw([(0, 1 << 30, 1)])), below: 1 << 32)
-    for index in UInt64(0)..<300 { free.reserve(PhysicalRange(start: index * 0x4000, length: 1)) }
-    #expect(free.ranges.count <= 192)
-    #expect(free.bytesLost > 0)
-    #expect(free.totalBytes + free.bytesLost + 300 * 4096 == 1 << 30)
-  }
-
-  @Test func impossibleTakings() {
-    var free = FreeMemory(MemoryMap(sanitizing: raw([(0, 1 << 20, 1)])), below: 1 << 32)
-    #expect(free.take(0) == nil)
-    #expect(free.take(UInt64.max) == nil)
-    #expect(free.take(4096, alignment: 3) == nil)
-    #expect(free.take(2 << 20) == nil)
-    #expect(free.take(1 << 20) == 0)
-    #expect(free.take(1) == nil)
+  /// Against every page by itself.
+  @Test func cutsAgreeWithANaiveModel() {
+    var random = Random(state: 11)
+    for _ in 0..<500 {
+      var entries: [(UInt64, UInt64, UInt32)] = []
+      for _ in 0..<Int.random(in: 1...6, using: &random) {
+        entries.append(
+          (
+            UInt64.random(in: 0..<60, using: &random) << 12, UInt64.random(in: 1...20, using: &random) << 12,
+            UInt32.random(in: 1...2, using: &random)
+          ))
+      }
+      var map = MemoryMap(sanitizing: raw(entries))
+      func pages(_ map: MemoryMap) -> [UInt64] {
+        map.entries.indices.filter { map.entries[$0].kind == .usable }.flatMap {
+          Array(map.entries[$0].range.start >> 12..<map.entries[$0].range.end >> 12)
+        }
+      }
+      let before = pages(map)
+      let end = UInt64.random(in: 0..<80, using: &random)
+      let count = Int.random(in: 0...80, using: &random)
+      let needed = UInt64.random(in: 0..<80, using: &random)
+      map.cutUsable(end: end << 12, bytes: UInt64(count) << 12, keeping: needed << 12)
+      let wished = Set(before.filter { $0 < end }.prefix(count))
+      #expect(pages(map) == before.filter { wished.contains($0) || $0 < needed })
+    }
   }
 }

@@ -95,6 +95,7 @@ struct Domain0Setup {
     var specification = DomainSpecification(
       id: DomainID(0), isPrivileged: true, mayUseHardware: true, vcpus: plan.vcpus, frameLimit: plan.limit &+ 4096)
     specification.grantLimits = Ref<Hypervisor>.shared[].grantLimits
+    specification.relaxesModelSpecific = options.domain0MSRRelaxed
     let domain: Ref<Domain>
     do throws(XenError) { domain = try DomainCreation.create(specification) } catch {
       BootFailure.stop("not enough memory for Domain 0's records; give the machine more")

@@ -20,19 +20,30 @@ public enum BootSequence {
     } catch {
       BootFailure.stop("the boot loader's information: ", error.message)
     }
-    let map = MemoryMap(sanitizing: boot.memory)
-    var memory = MemoryPlan.make(boot, map)
     let line = boot.commandLine
     let first = PhysicalWindow.withHypervisorOwned(physical: line.address, count: line.length) {
       HypervisorOptions.parse(
         $0, startsWithFileName: boot.textsStartWithFileName, limits: ConsoleSetup.optionLimits)
     }
+    var map = MemoryMap(sanitizing: boot.memory)
+    let there = map.usableBytes
+    map.cutUsable(end: first.memoryLimit, bytes: first.availableMemory, keeping: MemoryPlan.endOfNeeded(boot))
+    var memory = MemoryPlan.make(boot, map)
     BootPolicy.reboots = !first.noReboot
     BootPolicy.usesSMEP = first.smep
     BootPolicy.usesSMAP = first.smap ?? !CPUFeatures.isEmulatedByQEMU
     BootPolicy.usesTSX = first.tsx
     ConsoleSetup.open(first, &memory)
     greet()
+    if map.usableBytes < there {
+      Log.write(.warning) {
+        $0.put("mem=, availmem=: ")
+        $0.put(decimal: map.usableBytes &>> 20)
+        $0.put(" of ")
+        $0.put(decimal: there &>> 20)
+        $0.put(" MiB of memory are used")
+      }
+    }
     PhysicalWindow.withHypervisorOwned(physical: line.address, count: line.length) { ConsoleSetup.report(first, $0) }
     // Tables of the firmware's may lie above all RAM, where the lasting window does not reach.
     let acpi = findACPI(boot)

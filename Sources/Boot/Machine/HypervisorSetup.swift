@@ -127,6 +127,8 @@ enum HypervisorSetup {
     hypervisor.publish()
     hypervisor[].wallClockBase.store(RealTimeClock.seconds &* 1_000_000_000 &- clock.now)
     hypervisor[].policy.reboots = !options.noReboot
+    hypervisor[].policy.isWarm = options.warmReboot
+    hypervisor[].policy.firstWay = firstWay(options.rebootMethod)
     hypervisor[].grantLimits = GrantLimits(
       frames: options.grantFrames, maptrackFrames: options.grantMapFrames, highestVersion: options.grantTableVersion)
     if let reset = acpi?.fixedDescription?.reset, reset.register.space == .io, reset.register.address <= 0xffff {
@@ -142,6 +144,17 @@ enum HypervisorSetup {
       CPUs.setAPICID(number, processors.apicIDs[number])
     }
     publishMemoryMap(map, &memory)
+  }
+
+  private static func firstWay(_ method: RebootMethod) -> ResetWay? {
+    switch method {
+    case .automatic: nil
+    case .tripleFault: .tripleFault
+    case .keyboard: .keyboard
+    case .acpi: .acpi
+    case .pci: .pci
+    case .power: .power
+    }
   }
 
   /// The machine's memory map, for Domain 0 (XENMEM_machine_memory_map).

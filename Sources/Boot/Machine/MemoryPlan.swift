@@ -4,6 +4,14 @@ import Images
 import Machine
 
 enum MemoryPlan {
+  /// The physical address behind what memory has to reach whatever is wished: image, modules, the loader's information.
+  static func endOfNeeded(_ information: BootInformation) -> UInt64 {
+    var end = ImageLayout.current.frames.end &<< 12
+    for index in information.occupied.indices { end = max(end, information.occupied[index].end) }
+    for index in information.modules.indices { end = max(end, information.modules[index].range.end) }
+    return end
+  }
+
   /// The free memory.
   static func make(_ information: BootInformation, _ map: MemoryMap) -> BootMemory {
     var memory = BootMemory()

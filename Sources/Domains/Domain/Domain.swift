@@ -37,6 +37,8 @@ public struct Domain: ~Copyable {
   public var handle = InlineArray<2, UInt64>(repeating: 0)
   /// Whether it serves the toolstack's store.
   public var isStoreDomain = false
+  /// Whether model-specific registers that nobody knows read as zero and ignore writes (XEN_X86_MSR_RELAXED), instead of #GP.
+  public var relaxesModelSpecific = false
   /// The PCI configuration address that it has chosen.
   public var pciAddress: UInt32 = 0
 

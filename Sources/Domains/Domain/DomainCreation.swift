@@ -21,6 +21,8 @@ public struct DomainSpecification {
   public var handle = InlineArray<2, UInt64>(repeating: 0)
   /// Whether it serves the toolstack's store (XEN_DOMCTL_CDF_xs_domain).
   public var isStoreDomain = false
+  /// As the domain has it (XEN_X86_MSR_RELAXED).
+  public var relaxesModelSpecific = false
   /// The highest event channel port that it may have.
   public var highestPort = EventChannels.fifoPorts &- 1
   /// How large its grant table may become.
@@ -59,6 +61,7 @@ public enum DomainCreation {
     }
     domain[].handle = wanted.handle
     domain[].isStoreDomain = wanted.isStoreDomain
+    domain[].relaxesModelSpecific = wanted.relaxesModelSpecific
     ledger[].accounts.setLimit(wanted.id, wanted.frameLimit)
     if wanted.isBuiltByTools {
       domain[].pauseCount.store(1)

@@ -54,6 +54,7 @@ enum ModelSpecific {
   static func policy(_ vcpu: Ref<VCPU>) -> MSRPolicy {
     var policy = MSRPolicy()
     policy.isControlDomain = vcpu[].domain[].isPrivileged
+    policy.isRelaxed = vcpu[].domain[].relaxesModelSpecific
     policy.vendor = vcpu[].domain[].processor.vendor
     // CPUID leaf 7 tells of IA32_ARCH_CAPABILITIES, and guests believe it.
     policy.hasArchitecturalCapabilities =

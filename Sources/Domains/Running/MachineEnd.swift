@@ -53,26 +53,46 @@ public enum MachineEnd {
     for cpu in 0..<CPUs.started where cpu != CPUs.current && CPUs.isOnline(cpu) { LocalAPIC.send(.stop, to: cpu) }
   }
 
-  /// Resets the machine: by the keyboard controller and the PCI reset port, and at last by a fault.
+  /// Resets the machine by the way that `reboot=` names, then by the others in their order.
   public static func reboot() -> Never {
     flushConsole()
     stopOthers()
-    if Ref<Hypervisor>.isPublished, Ref<Hypervisor>.shared[].policy.resetPort != 0 {
-      Ports.out8(Ref<Hypervisor>.shared[].policy.resetPort, Ref<Hypervisor>.shared[].policy.resetValue)
+    let policy = Ref<Hypervisor>.isPublished ? Ref<Hypervisor>.shared[].policy : EndPolicy()
+    if policy.isWarm { sayWarm() }
+    let ways = ResetWay.order(first: policy.firstWay)
+    for index in ways.indices {
+      ask(ways[index], policy)
+      waitForReset()
     }
-    waitForReset()
-    Ports.out8(0xcf9, 2)
-    Ports.out8(0xcf9, 6)
-    waitForReset()
-    var patience = 100_000
-    while Ports.in8(0x64) & 2 != 0 && patience > 0 { patience &-= 1 }
-    Ports.out8(0x64, 0xfe)
-    waitForReset()
-    #if !os(Linux)
-      Startup.tripleFault()
-    #else
-      Registers.stop()
-    #endif
+    Registers.stop()
+  }
+
+  private static func ask(_ way: ResetWay, _ policy: EndPolicy) {
+    switch way {
+    case .acpi: if policy.resetPort != 0 { Ports.out8(policy.resetPort, policy.resetValue) }
+    case .pci:
+      Ports.out8(ResetWay.controlPort, ResetWay.hard)
+      Ports.out8(ResetWay.controlPort, ResetWay.hard | ResetWay.now)
+    case .power:
+      Ports.out8(ResetWay.controlPort, ResetWay.hard | ResetWay.full)
+      Ports.out8(ResetWay.controlPort, ResetWay.hard | ResetWay.full | ResetWay.now)
+    case .keyboard:
+      var patience = 100_000
+      while Ports.in8(0x64) & 2 != 0 && patience > 0 { patience &-= 1 }
+      Ports.out8(0x64, 0xfe)
+    case .tripleFault:
+      #if !os(Linux)
+        Startup.tripleFault()
+      #else
+        break
+      #endif
+    }
+  }
+
+  /// The BIOS data area's word at 0x472 tells the firmware whether memory is to be tested: 0x1234 for a warm start.
+  private static func sayWarm() {
+    PhysicalWindow.store8(MachineFrame(0), byte: 0x472, 0x34)
+    PhysicalWindow.store8(MachineFrame(0), byte: 0x473, 0x12)
   }
 
   /// Gives a reset that has been asked for the time to come.
@@ -86,6 +106,10 @@ public enum MachineEnd {
 public struct EndPolicy: BitwiseCopyable {
   /// Whether a crash reboots (no `noreboot`).
   public var reboots = true
+  /// The way to reset the machine that is tried first (`reboot=`); nil for the usual order.
+  public var firstWay: ResetWay?
+  /// Whether the firmware is told to start warm (`reboot=warm`).
+  public var isWarm = false
   /// ACPI's reset register, if it is an I/O port; zero if not.
   public var resetPort: UInt16 = 0
   /// What is written to it to reset the machine.

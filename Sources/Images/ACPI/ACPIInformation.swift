@@ -10,12 +10,8 @@ public struct ACPIInformation {
   public let interruptControllers: InterruptControllers?
   /// Power management registers, from the FADT.
   public let fixedDescription: FixedDescription?
-  /// The values for switching off, from the byte code.
-  public let softOff: SoftOff?
   /// From the HPET table.
   public let eventTimer: EventTimer?
-  /// From the MCFG table.
-  public let configurationSpace: ConfigurationSpace?
 
   /// Reads everything.
   ///
@@ -29,19 +25,13 @@ public struct ACPIInformation {
     let tables = try ACPITables(try ACPIRootPointer.find(in: memory, copy: rootPointer), in: memory)
     var controllers: InterruptControllers?
     var fixed: FixedDescription?
-    var off: SoftOff?
     var timer: EventTimer?
-    var space: ConfigurationSpace?
     if let table = tables.first(.interruptControllers) { controllers = InterruptControllers(table, in: memory) }
     if let table = tables.first(.fixedDescription) { fixed = FixedDescription(table, in: memory) }
-    if let fixed { off = SoftOff.find(mainCode: fixed.mainCode, tables: tables, in: memory) }
     if let table = tables.first(.eventTimer) { timer = EventTimer(table, in: memory) }
-    if let table = tables.first(.configurationSpace) { space = ConfigurationSpace(table, in: memory) }
     self.tables = tables
     interruptControllers = controllers
     fixedDescription = fixed
-    softOff = off
     eventTimer = timer
-    configurationSpace = space
   }
 }

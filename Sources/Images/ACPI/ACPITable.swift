@@ -19,16 +19,8 @@ public struct ACPISignature: Equatable {
   public static let fixedDescription = ACPISignature(code: 0x5043_4146)
   /// APIC, the interrupt controllers (MADT).
   public static let interruptControllers = ACPISignature(code: 0x4349_5041)
-  /// DSDT, the machine's main byte code.
-  public static let mainCode = ACPISignature(code: 0x5444_5344)
-  /// SSDT, further byte code.
-  public static let furtherCode = ACPISignature(code: 0x5444_5353)
   /// HPET, the high precision event timer.
   public static let eventTimer = ACPISignature(code: 0x5445_5048)
-  /// MCFG, PCI Express configuration space.
-  public static let configurationSpace = ACPISignature(code: 0x4746_434d)
-  /// DMAR, Intel's I/O memory management unit.
-  public static let dmaRemapping = ACPISignature(code: 0x5241_4d44)
 }
 
 /// Longest table accepted, in bytes. Byte code of large machines has a few hundred KiB.

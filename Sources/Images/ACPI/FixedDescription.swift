@@ -52,18 +52,6 @@ public struct ACPIReset: Equatable {
 
 /// The contents of a FADT.
 public struct FixedDescription {
-  /// The interrupt for power management events (an ISA number on machines with 8259s, else a global interrupt).
-  public let sciInterrupt: UInt16
-  /// The port and values that switch between firmware and operating system control; nil when it is always ours.
-  public let smiCommandPort: UInt16?
-  /// Written to the port to enable ACPI.
-  public let enableValue: UInt8
-  /// Written to the port to disable ACPI.
-  public let disableValue: UInt8
-  /// Event registers (status, then enable, each half of the width).
-  public let eventA: ACPIRegister?
-  /// The second set of event registers, if any.
-  public let eventB: ACPIRegister?
   /// Control register: sleep type in bits 10...12, sleep enable in bit 13, SCI enable in bit 0.
   public let controlA: ACPIRegister?
   /// The second control register, if any.
@@ -74,38 +62,17 @@ public struct FixedDescription {
   public let timerHas32Bits: Bool
   /// The reset register, where its use is supported.
   public let reset: ACPIReset?
-  /// There is no legacy hardware: the fixed registers above are replaced by `sleepControl` and `sleepStatus`.
-  public let isHardwareReduced: Bool
-  /// Sleep control register of hardware-reduced machines.
-  public let sleepControl: ACPIRegister?
-  /// Sleep status register of hardware-reduced machines.
-  public let sleepStatus: ACPIRegister?
-  /// IAPC_BOOT_ARCH: bit 0 legacy devices, 1 8042, 2 no VGA, 3 no MSI, 4 no ASPM, 5 no CMOS clock. Zero when absent.
-  public let bootFlags: UInt16
-  /// Physical address of the FACS (firmware control structure), or 0.
-  public let firmwareControl: UInt64
-  /// Physical address of the DSDT.
-  public let mainCode: UInt64
 
   /// Reads a FADT; nil when it is shorter than ACPI 1.0's.
   public init?<Memory: PhysicalMemory & ~Copyable>(_ table: ACPITable, in memory: borrowing Memory) {
-    guard let sci = table.word16(46, memory), let smi = table.word32(48, memory), let enable = table.byte(52, memory),
-      let disable = table.byte(53, memory), let flags = table.word32(112, memory),
-      let firmware = table.word32(36, memory), let code = table.word32(40, memory),
-      let eventLength = table.byte(88, memory), let controlLength = table.byte(89, memory),
+    guard let flags = table.word32(112, memory), let controlLength = table.byte(89, memory),
       let timerLength = table.byte(91, memory)
     else { return nil }
-    sciInterrupt = sci
-    smiCommandPort = smi == 0 ? nil : UInt16(exactly: smi)
-    enableValue = enable
-    disableValue = disable
 
     func block(_ extended: UInt64, _ old: UInt64, _ length: UInt8) -> ACPIRegister? {
       if let register = ACPIRegister(at: extended, of: table, in: memory) { return register }
       return table.word32(old, memory).flatMap { ACPIRegister(port: $0, length: length) }
     }
-    eventA = block(148, 56, eventLength)
-    eventB = block(160, 60, eventLength)
     controlA = block(172, 64, controlLength)
     controlB = block(184, 68, controlLength)
     timer = block(208, 76, timerLength)
@@ -118,17 +85,5 @@ public struct FixedDescription {
     } else {
       reset = nil
     }
-    isHardwareReduced = flags & (1 << 20) != 0
-    sleepControl = ACPIRegister(at: 244, of: table, in: memory)
-    sleepStatus = ACPIRegister(at: 256, of: table, in: memory)
-    bootFlags = table.revision >= 2 ? table.word16(109, memory) ?? 0 : 0
-    firmwareControl = Self.pointer(table.word64(132, memory), UInt64(firmware))
-    mainCode = Self.pointer(table.word64(140, memory), UInt64(code))
-  }
-
-  /// The 64-bit pointer where it is there and set, else the old one.
-  private static func pointer(_ extended: UInt64?, _ old: UInt64) -> UInt64 {
-    if let extended, extended != 0 { return extended }
-    return old
   }
 }

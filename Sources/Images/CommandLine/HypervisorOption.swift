@@ -60,10 +60,10 @@ public enum HypervisorOption: UInt8 {
     switch self {
     case .com1, .console, .logLevel, .synchronousConsole, .noReboot, .maximumCPUs, .noSMP, .smap, .smep,
       .domain0Memory, .domain0Maximum, .domain0Pin, .scheduler, .consoleToRing, .grantTable, .grantFrames,
-      .grantMapFrames, .clockSource, .tsc, .guestLogLevel, .consoleRingSize, .transmitBuffer, .transactions:
+      .grantMapFrames, .clockSource, .tsc, .guestLogLevel, .consoleRingSize, .transmitBuffer, .transactions,
+      .reboot, .domain0, .memory, .availableMemory:
       true
-    case .reboot, .domain0, .memory, .availableMemory, .consoleSwitch, .com2,
-      .cpuFrequency, .iommu, .pvL1TF, .speculation, .microcode, .watchdog, .watchdogTimeout,
+    case .consoleSwitch, .com2, .cpuFrequency, .iommu, .pvL1TF, .speculation, .microcode, .watchdog, .watchdogTimeout,
       .xpti:
       false
     }

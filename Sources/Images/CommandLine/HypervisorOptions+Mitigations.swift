@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Options about attacks by speculative execution: `spec-ctrl=`, `xpti=`, `pv-l1tf=`. The values are checked and kept
-// whether or not anything acts on them; `HypervisorOption.isEffective` says which.
+// Options about attacks by speculative execution: `spec-ctrl=`, `xpti=`, `pv-l1tf=`. The values are checked; nothing acts on
+// them (`HypervisorOption.isEffective`).
 
 extension HypervisorOptions {
-  mutating func takeSpeculation(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
+  func checkSpeculation(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
     guard let text = value.text else {
       if !value.isNegated { throw value.error("this needs a value: no, no-xen, or a list of mitigations") }
-      speculationMitigations = false
       return
     }
-    var wanted = speculationMitigations
     try line.forEachItem(of: text) { item throws(OptionError) in
       if let all = line.boolean(item) ?? line.boolean(item, named: "xen") {
         if all { throw OptionError(item: item, message: "this can only be switched off: write no or no-xen") }
-        wanted = false
       } else if !isMitigation(item, of: line) {
         throw OptionError(item: item, message: "this is no mitigation of Xen 4.17; leave it out")
       }
     }
-    speculationMitigations = wanted
   }
 
   /// True when an item is one of the manual's mitigations: `name`, `no-name`, or `name=...`.
@@ -32,29 +28,18 @@ extension HypervisorOptions {
     return line.isWord(name, in: names) || line.isWord(name, in: more)
   }
 
-  mutating func takeIsolation(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
-    var (domain0, guests) = (isolatesDomain0PageTables, isolatesGuestPageTables)
-    if let all = value.optionalBoolean(of: line) {
-      (domain0, guests) = (all, all)
-    } else {
-      try line.forEachItem(of: value.required) { item throws(OptionError) in
-        if let all = line.boolean(item) {
-          (domain0, guests) = (all, all)
-        } else if line.equals(item, "default") {
-          (domain0, guests) = (nil, nil)
-        } else if let own = line.boolean(item, named: "dom0") {
-          domain0 = own
-        } else if let own = line.boolean(item, named: "domu") {
-          guests = own
-        } else {
-          throw OptionError(item: item, message: "the items are a boolean, default, dom0 and domu")
-        }
+  func checkIsolation(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
+    if value.optionalBoolean(of: line) != nil { return }
+    try line.forEachItem(of: value.required) { item throws(OptionError) in
+      if line.boolean(item) == nil, !line.equals(item, "default"), line.boolean(item, named: "dom0") == nil,
+        line.boolean(item, named: "domu") == nil
+      {
+        throw OptionError(item: item, message: "the items are a boolean, default, dom0 and domu")
       }
     }
-    (isolatesDomain0PageTables, isolatesGuestPageTables) = (domain0, guests)
   }
 
-  mutating func takeL1TF(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
+  func checkL1TF(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
     if value.optionalBoolean(of: line) != nil { return }
     try line.forEachItem(of: value.required) { item throws(OptionError) in
       if line.boolean(item) == nil, line.boolean(item, named: "dom0") == nil, line.boolean(item, named: "domu") == nil {

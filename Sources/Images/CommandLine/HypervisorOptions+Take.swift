@@ -29,19 +29,19 @@ extension HypervisorOptions {
     case .memory: memoryLimit = try value.size(of: line)
     case .noReboot: noReboot = try value.boolean(of: line)
     case .noSMP: if try value.boolean(of: line) { maximumCPUs = 1 }
-    case .pvL1TF: try takeL1TF(value, of: line)
+    case .pvL1TF: try checkL1TF(value, of: line)
     case .reboot: try takeReboot(value, of: line)
     case .scheduler: try takeScheduler(value, of: line)
     case .smap: smap = try protection(value, of: line)
     case .smep: smep = try protection(value, of: line)
-    case .speculation: try takeSpeculation(value, of: line)
+    case .speculation: try checkSpeculation(value, of: line)
     case .synchronousConsole: synchronousConsole = try value.boolean(of: line)
     case .transmitBuffer: transmitBufferSize = try powerOfTwo(value, of: line, within: limits.transmitBuffer)
     case .tsc: try takeTSC(value, of: line)
     case .transactions: tsx = try value.boolean(of: line)
-    case .watchdog: try takeWatchdog(value, of: line)
-    case .watchdogTimeout: watchdogTimeout = try value.count(of: line)
-    case .xpti: try takeIsolation(value, of: line)
+    case .watchdog: try checkWatchdog(value, of: line)
+    case .watchdogTimeout: _ = try value.count(of: line)
+    case .xpti: try checkIsolation(value, of: line)
     case .cpuFrequency, .iommu, .microcode: break
     }
   }
@@ -140,13 +140,11 @@ extension HypervisorOptions {
 
   private mutating func takeDomain0(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
     try line.forEachItem(of: value.required) { item throws(OptionError) in
-      if let verbose = line.boolean(item, named: "verbose") {
-        domain0Verbose = verbose
-      } else if let relaxed = line.boolean(item, named: "msr-relaxed") {
+      if let relaxed = line.boolean(item, named: "msr-relaxed") {
         domain0MSRRelaxed = relaxed
       } else if let shadow = line.boolean(item, named: "shadow") {
         if shadow { throw OptionError(item: item, message: "there is no shadow paging; leave this out") }
-      } else if line.boolean(item, named: "cpuid-faulting") != nil {
+      } else if line.boolean(item, named: "verbose") != nil || line.boolean(item, named: "cpuid-faulting") != nil {
         reports.add(.withoutEffect, item)
       } else if line.equals(item, "pvh") {
         throw OptionError(item: item, message: "Domain 0 is always PV; leave this out")
@@ -231,12 +229,9 @@ extension HypervisorOptions {
     doubtsCounter = !line.equals(name, "stable:socket")
   }
 
-  private mutating func takeWatchdog(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
-    if let text = value.text, line.equals(text, "force") {
-      watchdog = true
-    } else {
-      watchdog = try value.boolean(of: line)
-    }
+  private func checkWatchdog(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
+    if let text = value.text, line.equals(text, "force") { return }
+    _ = try value.boolean(of: line)
   }
 
   private mutating func takeGrantTable(_ value: OptionValue, of line: Span<UInt8>) throws(OptionError) {
@@ -246,10 +241,8 @@ extension HypervisorOptions {
           throw OptionError(item: item, message: "the grant table version must be 1 or 2")
         }
         grantTableVersion = Int(version)
-      } else if let transitive = line.boolean(item, named: "transitive") {
-        transitiveGrants = transitive
-      } else if let transfer = line.boolean(item, named: "transfer") {
-        grantTransfer = transfer
+      } else if line.boolean(item, named: "transitive") != nil || line.boolean(item, named: "transfer") != nil {
+        reports.add(.withoutEffect, item, "transitive grants and transfers are always there")
       } else {
         throw OptionError(item: item, message: "the items are max-ver:1, max-ver:2, transitive and transfer")
       }

@@ -104,8 +104,6 @@ public struct HypervisorOptions {
   public internal(set) var domain0VCPUs = VCPUCount.asCPUs
   /// `dom0_vcpus_pin`
   public internal(set) var pinsDomain0 = false
-  /// `dom0=verbose`
-  public internal(set) var domain0Verbose = false
   /// `dom0=msr-relaxed`
   public internal(set) var domain0MSRRelaxed = false
   /// `noreboot`, or `reboot=no`: halt instead of restarting after an error.
@@ -132,24 +130,10 @@ public struct HypervisorOptions {
   public internal(set) var doubtsCounter = false
   /// `gnttab=max-ver:`, 1 or 2.
   public internal(set) var grantTableVersion = 2
-  /// `gnttab=transitive`
-  public internal(set) var transitiveGrants = true
-  /// `gnttab=transfer`
-  public internal(set) var grantTransfer = true
   /// `gnttab_max_frames=`
   public internal(set) var grantFrames = 64
   /// `gnttab_max_maptrack_frames=`
   public internal(set) var grantMapFrames = 1024
-  /// `spec-ctrl=no` or `no-xen` was given: mitigations are not wanted.
-  public internal(set) var speculationMitigations = true
-  /// `xpti=` for Domain 0; nil for the default.
-  public internal(set) var isolatesDomain0PageTables: Bool?
-  /// `xpti=` for other domains; nil for the default.
-  public internal(set) var isolatesGuestPageTables: Bool?
-  /// `watchdog`
-  public internal(set) var watchdog = false
-  /// `watchdog_timeout=` in seconds.
-  public internal(set) var watchdogTimeout = 5
 
   /// What the person should be told.
   public internal(set) var reports = OptionReports()

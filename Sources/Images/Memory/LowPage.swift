@@ -3,13 +3,21 @@
 // A page in the first megabyte for other CPUs to start from, in real mode.
 
 extension BootInformation {
-  /// The address of a page below 640 KiB that is RAM by the memory map, and that neither the loader nor a module occupies; nil if
-  /// there is none. The first page is the firmware's: interrupt vectors and data of its own.
+  /// The address of the highest page below 640 KiB that is RAM by the memory map, and that neither the loader nor a module
+  /// occupies; nil if there is none. The first page is the firmware's: interrupt vectors and data of its own.
   public func pageBelowOneMegabyte(_ map: MemoryMap) -> UInt64? {
-    var free = FreeMemory(map, below: 0xa0000)
-    free.reserve(PhysicalRange(start: 0, length: 4096))
-    for index in occupied.indices { free.reserve(occupied[index]) }
-    for index in modules.indices { free.reserve(modules[index].range) }
-    return free.take(4096)
+    var start: UInt64 = 0xa0000
+    while start > 0x1000 {
+      start &-= 0x1000
+      let page = PhysicalRange(start: start, length: 0x1000)
+      if map.isUsable(page) && !isOccupied(page) { return start }
+    }
+    return nil
+  }
+
+  private func isOccupied(_ page: PhysicalRange) -> Bool {
+    for index in occupied.indices where occupied[index].overlaps(page) { return true }
+    for index in modules.indices where modules[index].range.overlaps(page) { return true }
+    return false
   }
 }

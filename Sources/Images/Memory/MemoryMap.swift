@@ -104,6 +104,41 @@ public struct MemoryMap {
     }
   }
 
+  /// Has usable RAM end at a page boundary: at `end`, and where there are `bytes` of it; nil for no limit. What lies below
+  /// `needed` stays, so that the hypervisor and what the loader has put into memory are never cut off. Other kinds stay.
+  public mutating func cutUsable(end: UInt64?, bytes: UInt64?, keeping needed: UInt64) {
+    var last = end ?? .max
+    if let bytes {
+      var left = bytes
+      for index in entries.indices where entries[index].kind == .usable {
+        let range = entries[index].range
+        if left < range.length { last = min(last, range.start &+ left) }
+        left = left < range.length ? 0 : left &- range.length
+      }
+    }
+    last = max(last & ~0xfff, needed > .max &- 0xfff ? .max : (needed &+ 0xfff) & ~0xfff)
+    var kept = FixedList<256, MemoryRange>(placeholder: .placeholder)
+    for index in entries.indices {
+      var entry = entries[index]
+      if entry.kind == .usable {
+        guard entry.range.start < last,
+          let cut = PhysicalRange(start: entry.range.start, end: min(entry.range.end, last))
+        else { continue }
+        entry.range = cut
+      }
+      kept.append(entry)
+    }
+    entries = kept
+  }
+
+  /// Whether all of a range is RAM.
+  public func isUsable(_ range: PhysicalRange) -> Bool {
+    for index in entries.indices where entries[index].kind == .usable && entries[index].range.contains(range) {
+      return true
+    }
+    return false
+  }
+
   /// Bytes of usable RAM.
   public var usableBytes: UInt64 {
     var total: UInt64 = 0

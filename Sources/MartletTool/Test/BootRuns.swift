@@ -37,6 +37,7 @@ enum BootRuns {
       expectation.typing = boot.typing
       expectation.ending = boot.ending
       // Xen's way to reboot this machine is a triple fault; Martlet has better ones.
+      expectation.mustTripleFault = boot.mustTripleFault
       expectation.mayTripleFault = choice != .martlet && boot.mayReboot
       expectation.standstill *= patience
 

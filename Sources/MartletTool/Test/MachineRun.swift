@@ -17,6 +17,8 @@ struct MachineExpectation {
   var ending = BootEnding.machineStops
   /// Whether a triple fault is no failure.
   var mayTripleFault = false
+  /// Whether one has to come.
+  var mustTripleFault = false
   /// Seconds of the machine's own time without a step, on a usual host: then it stands still (Progress.swift). The longest
   /// silence of a healthy one is a tenth of this.
   var standstill = usualStandstill
@@ -181,9 +183,11 @@ final class MachineRun {
   private func finish(_ reason: String?) -> TestOutcome {
     var reason = reason
     let resets = String(decoding: FileManager.default.contents(atPath: resetLog) ?? Data(), as: UTF8.self)
-    if Self.hasTripleFault(resets), !expectation.mayTripleFault {
+    let hasTripleFault = Self.hasTripleFault(resets)
+    if hasTripleFault, !expectation.mayTripleFault, !expectation.mustTripleFault {
       reason = "triple fault" + (reason.map { "; " + $0 } ?? "")
     }
+    if !hasTripleFault, expectation.mustTripleFault { reason = reason ?? "no triple fault" }
     reason = reason ?? expectation.afterwards()
     let seconds = Date().timeIntervalSince(started)
     guard let reason else { return TestOutcome(name: name, failure: nil, seconds: seconds, computed: computed) }

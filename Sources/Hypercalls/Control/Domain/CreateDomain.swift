@@ -47,6 +47,7 @@ private func specification(_ request: xen_domctl_createdomain) throws(XenError) 
   var wanted = DomainSpecification(
     id: DomainID(0), isPrivileged: false, mayUseHardware: false, vcpus: Int(request.max_vcpus), frameLimit: 0)
   wanted.isStoreDomain = request.flags & UInt32(XEN_DOMCTL_CDF_xs_domain) != 0
+  wanted.relaxesModelSpecific = request.arch.misc_flags & UInt32(XEN_X86_MSR_RELAXED) != 0
   wanted.highestPort = min(request.max_evtchn_port, EventChannels.fifoPorts &- 1)
   wanted.grantLimits = GrantLimits(
     frames: frames, maptrackFrames: maptrack, highestVersion: Int(version))
