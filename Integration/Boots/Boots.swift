@@ -56,14 +56,14 @@ extension BootScenario {
     BootScenario("memory-limit", scenario: "shell") {
       $0.hypervisorOptions = "mem=512M"
       $0.onlyMartlet = true
-      $0.settings = ["memory=350"]
+      $0.settings = ["memory=340"]
       $0.expected = ["mem=, availmem=: 511 of 1023 MiB of memory are used", "Domain 0: 4"]
     },
     BootScenario("memory-available", scenario: "shell") {
       $0.hypervisorOptions = "mem=900M availmem=384M"
       $0.onlyMartlet = true
       $0.settings = ["memory=220"]
-      $0.expected = ["mem=, availmem=: 384 of 1023 MiB of memory are used", "Domain 0: 3"]
+      $0.expected = ["mem=, availmem=: 383 of 1023 MiB of memory are used", "Domain 0: 3"]
     },
     BootScenario("memory-dom0-512M", scenario: "shell") {
       $0.memory = 2048
@@ -128,7 +128,6 @@ extension BootScenario {
       $0.mustTripleFault = true
       $0.expected = ["MARTLET-TEST reboot: rebooting", "reboot: Restarting system", "MARTLET-SHELL reached"]
       $0.ending = .enoughSeen
-      $0.timeout = 180
     },
     BootScenario("dom0-panic", scenario: "panic") {
       $0.expected = [

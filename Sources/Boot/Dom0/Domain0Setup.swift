@@ -43,7 +43,7 @@ struct Domain0Setup {
       commandLine: boot.arguments(of: module.commandLine, in: reader), appended: appended(boot, options), pages: pages,
       limit: max(memoryPlan.maximum.map { $0 &>> 12 } ?? UInt64.max &>> 16, pages),
       vcpus: options.domain0VCPUs.resolve(cpus: cpus))
-    return Domain0Setup(vcpu: build(plan, elf, boot, pinning: options.pinsDomain0))
+    return Domain0Setup(vcpu: build(plan, elf, boot, options))
   }
 
   /// Lets its first vCPU run, once somebody decides who does: not before every CPU is on its own stack.
@@ -89,7 +89,7 @@ struct Domain0Setup {
     }
   }
 
-  private static func build(_ plan: Domain0Plan, _ elf: ELFImage, _ boot: BootInformation, pinning: Bool)
+  private static func build(_ plan: Domain0Plan, _ elf: ELFImage, _ boot: BootInformation, _ options: HypervisorOptions)
     -> Ref<VCPU>
   {
     var specification = DomainSpecification(
@@ -121,7 +121,7 @@ struct Domain0Setup {
       $0.put(decimal: ledger[].freeFrames &>> 8)
       $0.put(" MiB free")
     }
-    if pinning { Scheduler.pinByNumber(domain) }
+    if options.pinsDomain0 { Scheduler.pinByNumber(domain) }
     return vcpu
   }
 

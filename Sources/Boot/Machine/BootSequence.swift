@@ -25,9 +25,7 @@ public enum BootSequence {
       HypervisorOptions.parse(
         $0, startsWithFileName: boot.textsStartWithFileName, limits: ConsoleSetup.optionLimits)
     }
-    var map = MemoryMap(sanitizing: boot.memory)
-    let there = map.usableBytes
-    map.cutUsable(end: first.memoryLimit, bytes: first.availableMemory, keeping: MemoryPlan.endOfNeeded(boot))
+    let map = MemoryPlan.map(boot, first)
     var memory = MemoryPlan.make(boot, map)
     BootPolicy.reboots = !first.noReboot
     BootPolicy.usesSMEP = first.smep
@@ -35,15 +33,7 @@ public enum BootSequence {
     BootPolicy.usesTSX = first.tsx
     ConsoleSetup.open(first, &memory)
     greet()
-    if map.usableBytes < there {
-      Log.write(.warning) {
-        $0.put("mem=, availmem=: ")
-        $0.put(decimal: map.usableBytes &>> 20)
-        $0.put(" of ")
-        $0.put(decimal: there &>> 20)
-        $0.put(" MiB of memory are used")
-      }
-    }
+    MemoryPlan.report(boot, map)
     PhysicalWindow.withHypervisorOwned(physical: line.address, count: line.length) { ConsoleSetup.report(first, $0) }
     // Tables of the firmware's may lie above all RAM, where the lasting window does not reach.
     let acpi = findACPI(boot)
@@ -89,6 +79,7 @@ public enum BootSequence {
     InterruptSetup.perform(acpi, synchronousConsole: options.synchronousConsole)
     // From here on others wait for what takes long.
     Stretch.setRate(hertz: Ref<Hypervisor>.shared[].clock.hertz)
+    if Startup.bootStackLeft < Startup.bootStackReserve { BootFailure.stop("the stack of boot is too small (a bug)") }
     guard let cpu = Ref<Hypervisor>.shared[].cpus[0] else { preconditionFailure("no first CPU") }
     Startup.switchStack(to: cpu[].area, entry: start)
   }

@@ -229,7 +229,9 @@ martlet_boot_l4: .skip 4096
 boot_l3: .skip 4096
 boot_l2: .skip 4 * 4096
   // Aligned as every stack is, so that the block at its top is found the same way.
-  .p2align 16
+  .p2align 17
+  .globl martlet_boot_stack
+martlet_boot_stack:
   .skip MARTLET_STACK_SIZE - MARTLET_STACK_INFO_SIZE
 martlet_boot_stack_top:
   .skip MARTLET_STACK_INFO_SIZE

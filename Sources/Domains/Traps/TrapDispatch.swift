@@ -146,6 +146,8 @@ public enum TrapDispatch {
   }
 
   private static func pageFaultInHypervisor(_ frame: Ref<TrapFrame>, _ address: UInt64) {
+    // Before the first CPU has a record there is none to ask.
+    if CPUs.started == 0 { MachineEnd.panic("a page fault in the hypervisor, at boot", frame) }
     if let vcpu = Ref<PhysicalCPU>.current[].vcpu, DescriptorArea.showLDT(vcpu, address) { return }
     if let next = Fixups.find(frame[].rip) {
       let code = frame[].error_code

@@ -21,6 +21,12 @@ public struct CPUArea: BitwiseCopyable {
   /// The top of the ordinary stack, below its information block.
   public var stackTop: UInt64 { Self.stackTop(number, Int(MARTLET_AREA_STACK)) }
 
+  /// Pages from one stack's bottom, where its addresses begin, to its top.
+  static var stackPages: Int { Int(MARTLET_STACK_SIZE) / 4096 }
+
+  /// How many pages are there of the stack that begins at a page of the area, up to its top; below them nothing is mapped.
+  static func mappedPages(ofStackAt page: Int) -> Int { page == Int(MARTLET_AREA_STACK) ? 8 : 4 }
+
   static func stackTop(_ number: Int, _ page: Int) -> UInt64 {
     HypervisorSpace.cpuArea(number) &+ UInt64(page) &<< 12 &+ UInt64(MARTLET_STACK_SIZE)
       &- UInt64(MARTLET_STACK_INFO_SIZE)
@@ -46,19 +52,18 @@ public struct CPUArea: BitwiseCopyable {
     PhysicalWindow.clear(tss)
     PhysicalWindow.store(table, word: Int(MARTLET_AREA_GDT_OWN), gdt.physical | data)
     PhysicalWindow.store(table, word: Int(MARTLET_AREA_TSS), tss.physical | data)
-    // Of the ordinary stack the uppermost eight pages, of the others four; below them nothing is mapped.
     let stacks: InlineArray<5, Int32> = [
       MARTLET_AREA_STACK, MARTLET_AREA_NMI_STACK, MARTLET_AREA_FAULT_STACK, MARTLET_AREA_CHECK_STACK,
       MARTLET_AREA_DEBUG_STACK,
     ]
     for stack in stacks.indices {
       let page = stacks[stack]
-      let pages = page == MARTLET_AREA_STACK ? 8 : 4
-      for index in 16 &- pages..<16 {
+      let pages = Self.mappedPages(ofStackAt: Int(page))
+      for index in Self.stackPages &- pages..<Self.stackPages {
         guard let frame = memory.allocate(frames: 1) else { return nil }
         PhysicalWindow.clear(frame)
         PhysicalWindow.store(table, word: Int(page) &+ index, frame.physical | data)
-        if index == 15 {
+        if index == Self.stackPages &- 1 {
           // The information block at the top, through the window: the area itself may not be mapped here yet.
           PhysicalWindow.store(frame, word: 504, Self.stackTop(number, Int(MARTLET_AREA_STACK)))
           PhysicalWindow.store(frame, word: 510, UInt64(number))
@@ -76,7 +81,7 @@ public struct CPUArea: BitwiseCopyable {
       MARTLET_AREA_DEBUG_STACK,
     ]
     for index in stacks.indices {
-      let entry = PhysicalWindow.load(table, word: Int(stacks[index]) &+ 15)
+      let entry = PhysicalWindow.load(table, word: Int(stacks[index]) &+ Self.stackPages &- 1)
       PhysicalWindow.store(MachineFrame(physical: entry & PTE.frameMask), word: 511, record.identity)
     }
   }

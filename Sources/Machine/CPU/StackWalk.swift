@@ -31,9 +31,14 @@ public struct StackWalk {
       if address >= areas && address < areasEnd {
         let offset = address & (1 &<< UInt64(MARTLET_CPU_AREA_SHIFT) &- 1)
         let page = Int(offset &>> 12)
-        // Stacks begin at every sixteenth page; the ordinary one has its eight highest pages mapped, the others four.
-        guard page >= Int(MARTLET_AREA_STACK), page < Int(MARTLET_AREA_DEBUG_STACK) &+ 16 else { return false }
-        return page & 15 >= (page < Int(MARTLET_AREA_NMI_STACK) ? 8 : 12) && offset & 0xffff <= 0xfff0
+        // Stacks begin at every `stackPages`-th page; of each the highest pages are mapped.
+        guard page >= Int(MARTLET_AREA_STACK), page < Int(MARTLET_AREA_DEBUG_STACK) &+ CPUArea.stackPages else {
+          return false
+        }
+        let mapped = CPUArea.mappedPages(ofStackAt: page & ~(CPUArea.stackPages &- 1))
+        let last = UInt64(MARTLET_STACK_SIZE) &- 16
+        return page & (CPUArea.stackPages &- 1) >= CPUArea.stackPages &- mapped
+          && offset & (UInt64(MARTLET_STACK_SIZE) &- 1) <= last
       }
       // SAFETY: 1. The linker's marks; only their addresses are used.
       let data = unsafe UInt64(UInt(bitPattern: martlet_rodata_end_address()))

@@ -64,6 +64,18 @@ import CMachine
       LocalAPIC.sendStartUp(apicID: apicID, page: page)
     }
 
+    /// How many bytes of the boot stack have never been used. No page guards it, and one that goes beyond its end finds no record
+    /// of its CPU: boot looks here when it is done.
+    public static var bootStackLeft: Int {
+      // SAFETY: 1. A static array that is never moved, of words that were zero when the loader left.
+      let words = unsafe UnsafeRawBufferPointer(start: martlet_boot_stack_address(), count: Int(MARTLET_STACK_SIZE))
+      var left = 0
+      while left < Int(MARTLET_STACK_SIZE), unsafe words.load(fromByteOffset: left, as: UInt64.self) == 0 { left &+= 8 }
+      return left
+    }
+    /// The least that has to be left.
+    public static var bootStackReserve: Int { 16384 }
+
     /// Leaves the boot stack for good and goes on at `entry` on the stack of `area`.
     public static func switchStack(to area: CPUArea, entry: @convention(c) () -> Void) -> Never {
       // SAFETY: 1. The area's stack is mapped and fresh.
