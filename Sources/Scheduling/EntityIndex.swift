@@ -31,4 +31,8 @@ public protocol EntityStore: ~Copyable, ~Escapable {
   /// Changes the budget that the entity at `index` shares with the others of its domain, as one step that no other CPU comes
   /// between, and gives what `change` gives. `change` may be called more than once, with a budget that others have changed.
   mutating func changeBudget(of index: EntityIndex, _ change: (inout SharedBudget) -> UInt64) -> UInt64
+
+  /// Changes the budget for bursts that the entity at `index` shares with the others of its domain on `cpu`, and gives what
+  /// `change` gives. A queue asks for its own CPU only, and so under its own lock: nobody else touches that budget meanwhile.
+  mutating func changeWarpBudget(of index: EntityIndex, cpu: Int, _ change: (inout WarpBudget) -> Bool) -> Bool
 }

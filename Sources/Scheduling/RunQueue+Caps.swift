@@ -84,6 +84,7 @@ extension RunQueue {
     _ index: EntityIndex, in store: inout Store, now: UInt64
   ) {
     store[index].membership = .parked
+    returnWarp(index, in: &store, now: now)
     store[index].cap.windowEnd = windowEnd(after: now)
     parked.append(index, in: &store)
   }

@@ -45,7 +45,9 @@ extension RunQueue {
         store[previous].account.enter(.runnable, now: now)
         uncount(previous, in: &store)
         park(previous, in: &store, now: now)
-      case .leave: store[previous].membership = .asleep
+      case .leave:
+        store[previous].membership = .asleep
+        returnWarp(previous, in: &store, now: now)
       case .displace:
         store[previous].account.enter(.runnable, now: now)
         uncount(previous, in: &store)

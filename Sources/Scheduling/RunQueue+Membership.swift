@@ -53,6 +53,7 @@ extension RunQueue {
   mutating func detach<Store: EntityStore & ~Copyable & ~Escapable>(
     _ index: EntityIndex, in store: inout Store, now: UInt64
   ) {
+    returnWarp(index, in: &store, now: now)
     let isAsleep = !store[index].isRunnable
     if isAsleep { store[index].catchUp(with: virtualTime, now: now) }
     let lead = store[index].actual.distance(from: virtualTime)

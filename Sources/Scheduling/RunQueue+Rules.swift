@@ -14,6 +14,7 @@ extension RunQueue {
       if entity.membership != .queued || entity.account.state != .runnable { return "Q1: a queued entity is elsewhere" }
       if Int(entity.cpu) != cpu { return "Q1: a queued entity belongs to another CPU" }
       if entity.actual.precedes(virtualTime) { return "Q3: an entity is behind the virtual time" }
+      if let broken = entity.warp.brokenPiece { return broken }
       if let broken = brokenShape(at: walk.position, of: byActualTime, in: &store) { return broken }
       queued &+= 1
       weight &+= UInt64(entity.weight)
@@ -33,6 +34,7 @@ extension RunQueue {
       let entity = store[currentIndex]
       if entity.membership != .current || Int(entity.cpu) != cpu { return "Q1: the current entity is elsewhere" }
       if entity.account.state == .runnable { return "Q1: the current entity waits" }
+      if let broken = entity.warp.brokenPiece { return broken }
       if entity.account.state == .running {
         queued &+= 1
         weight &+= UInt64(entity.weight)
@@ -64,5 +66,14 @@ extension RunQueue {
     if leftRank < rightRank { return "heap: a right side outranks the left" }
     if links.rank != rightRank &+ 1 { return "heap: a rank is wrong" }
     return nil
+  }
+}
+
+extension WarpState {
+  /// What is wrong with the piece of a queued or current entity. That the pieces add up is for the store's owner to see.
+  fileprivate var brokenPiece: StaticString? {
+    if isActive, settings.isForWakers, piece == 0 { return "Q5: a burst has drawn nothing" }
+    if piece != 0, !isActive { return "Q5: a piece outlives its burst" }
+    return piece > settings.limit ? "Q5: a piece is larger than a burst" : nil
   }
 }

@@ -75,6 +75,7 @@ extension RunQueue {
     bringUpToDate(in: &store, now: now)
     let isQueued = store[index].membership == .queued
     if isQueued { dequeue(index, in: &store) }
+    returnWarp(index, in: &store, now: now)
     store[index].warp = WarpState(settings: settings)
     if isQueued {
       enqueue(index, woken: store[index].isWoken, in: &store, now: now)

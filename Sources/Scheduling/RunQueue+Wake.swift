@@ -99,6 +99,7 @@ extension RunQueue {
     case .queued:
       dequeue(index, in: &store)
       uncount(index, in: &store)
+      returnWarp(index, in: &store, now: now)
     case .parked: parked.remove(index, in: &store)
     }
     store[index].membership = .asleep

@@ -8,6 +8,8 @@
 //  Q2  One heap holds all queued entities by actual time; a second one, by effective time, holds those that borrow.
 //  Q3  The virtual time (SVT) never goes back, and no queued entity's actual time is before it.
 //  Q4  `runnableCount` and `runnableWeight` cover the queued entities and the current one unless it went to sleep.
+//  Q5  A waker's burst counts only with a piece of its domain's budget for this CPU (`WarpBudget`); those who hold pieces are
+//      queued or current, and what is drawn of a budget is the sum of their pieces.
 
 /// The schedulable entities of one physical CPU. Every operation runs under the caller's lock for that CPU, takes the
 /// store that holds the entities, and reads time only from its `now`: nanoseconds of system time.
@@ -56,6 +58,7 @@ public struct RunQueue: ~Copyable {
     var least = byActualTime.root == .none ? nil : store[byActualTime.root].actual
     if currentIndex != .none, store[currentIndex].account.state == .running {
       store[currentIndex].charge(until: now)
+      if !store[currentIndex].warp.isActive { returnWarp(currentIndex, in: &store, now: now) }
       let actual = store[currentIndex].actual
       if let other = least { least = actual.precedes(other) ? actual : other } else { least = actual }
     }
@@ -78,7 +81,8 @@ public struct RunQueue: ~Copyable {
   /// Puts a runnable entity of this queue that is nowhere else into the heaps. Its weight is already counted.
   ///
   /// A woken entity whose lead over the virtual time is below the allowance borrows that lead while it waits. Had it not
-  /// slept, the same lead would not have cost it the CPU; so it pays for short sleeps with no latency, and gains no time.
+  /// slept, the same lead would not have cost it the CPU; so it pays for short sleeps with no latency, and gains no time. It
+  /// borrows nothing at all when its domain has spent what all its vCPUs may borrow here.
   mutating func enqueue<Store: EntityStore & ~Copyable & ~Escapable>(
     _ index: EntityIndex, woken: Bool, in store: inout Store, now: UInt64
   ) {
@@ -87,7 +91,8 @@ public struct RunQueue: ~Copyable {
     nextTicket &+= 1  // 2^63 tickets last longer than the clock.
     store[index].membership = .queued
     store[index].warp.refresh(now: now, woken: woken, isAlone: runnableCount == 1)
-    if woken, !store[index].warp.isActive {
+    let isRefused = isWarpRefused(index, in: &store, now: now)
+    if woken, !isRefused, !store[index].warp.isActive {
       let lead = store[index].actual.distance(from: virtualTime)
       if lead > 0, UInt64(lead) < VirtualRate.virtual(elapsed: parameters.allowance, weight: store[index].weight) {
         store[index].wakeLoan = UInt64(lead)

@@ -6,12 +6,13 @@
 public struct WarpSettings: BitwiseCopyable, Equatable, Sendable {
   /// How far the entity's effective virtual time is moved back while it warps, in virtual nanoseconds; 0: never warps.
   public var value: UInt64
-  /// How long it may run warped in one burst, in nanoseconds of real time; 0: without limit.
-  public var limit: UInt64
+  /// How long it may run warped in one burst, in nanoseconds of real time; 0: without limit. A waker's is never longer than its
+  /// domain's budget (`WarpBudget`).
+  public let limit: UInt64
   /// How long it must then go without running warped before the next burst, in nanoseconds of real time.
   public var recovery: UInt64
-  /// Whether a burst begins only with a wake: who never sleeps never warps.
-  public var isForWakers: Bool
+  /// Whether a burst begins only with a wake: who never sleeps never warps. Such bursts draw on their domain's budget.
+  public let isForWakers: Bool
 
   /// The largest loan, 2^40 virtual ns (18 minutes): keeps effective times comparable whatever is asked for.
   public static var largestValue: UInt64 { 1 << 40 }
@@ -19,7 +20,7 @@ public struct WarpSettings: BitwiseCopyable, Equatable, Sendable {
   /// Settings with these values; a `value` above `largestValue` is lowered to it.
   public init(value: UInt64, limit: UInt64 = 0, recovery: UInt64 = 0, isForWakers: Bool = false) {
     self.value = min(value, Self.largestValue)
-    self.limit = limit
+    self.limit = isForWakers && (limit == 0 || limit > WarpBudget.whole) ? WarpBudget.whole : limit
     self.recovery = recovery
     self.isForWakers = isForWakers
   }
@@ -43,6 +44,9 @@ struct WarpState: BitwiseCopyable {
   var used: UInt64 = 0
   /// When the entity last ran warped, in nanoseconds of system time.
   var lastRun: UInt64 = 0
+  /// What the burst has drawn of its domain's budget on this CPU, in nanoseconds; 0: nothing. Only queued and current entities hold
+  /// a piece (rule Q5).
+  var piece: UInt64 = 0
 
   /// The loan that counts now, in virtual nanoseconds.
   var loan: UInt64 { isActive ? settings.value : 0 }
@@ -73,6 +77,12 @@ struct WarpState: BitwiseCopyable {
     used = overflow ? UInt64.max : sum
     if settings.limit != 0, used >= settings.limit { isActive = false }
   }
+
+  /// Whether the entity's burst has to draw on its domain's budget before it counts.
+  var needsPiece: Bool { isActive && piece == 0 && settings.isForWakers }
+
+  /// What has been run of the piece: when that was drawn, `used` was as far from the limit.
+  var ran: UInt64 { used &- (settings.limit &- piece) }
 
   /// How long the entity may run before its burst ends, `UInt64.max` when nothing ends it.
   var remaining: UInt64 {

@@ -8,12 +8,20 @@ let millisecond: UInt64 = 1_000_000
 let microsecond: UInt64 = 1_000
 let second: UInt64 = 1_000_000_000
 
+/// A domain on a CPU.
+struct WarpPlace: Hashable {
+  var group: Int
+  var cpu: Int
+}
+
 /// Entities by index.
 struct ArrayStore: EntityStore {
   var entities: [BVTEntity] = []
   /// The domain that each entity belongs to, and what is left of each domain's budget.
   var groups: [Int] = []
   var budgets: [SharedBudget] = []
+  /// What each domain may run warped on each CPU where it has begun to.
+  var warpBudgets: [WarpPlace: WarpBudget] = [:]
 
   subscript(index: EntityIndex) -> BVTEntity {
     get { entities[Int(index.rawValue)] }
@@ -22,6 +30,22 @@ struct ArrayStore: EntityStore {
 
   mutating func changeBudget(of index: EntityIndex, _ change: (inout SharedBudget) -> UInt64) -> UInt64 {
     change(&budgets[groups[Int(index.rawValue)]])
+  }
+
+  mutating func changeWarpBudget(of index: EntityIndex, cpu: Int, _ change: (inout WarpBudget) -> Bool) -> Bool {
+    change(&warpBudgets[WarpPlace(group: groups[Int(index.rawValue)], cpu: cpu), default: WarpBudget()])
+  }
+
+  /// Whether what is drawn of each budget is the sum of the pieces that are held (Q5).
+  var doPiecesAddUp: Bool {
+    var held: [WarpPlace: UInt64] = [:]
+    for (number, entity) in entities.enumerated() where entity.warp.piece != 0 {
+      guard entity.membership == .queued || entity.membership == .current else { return false }
+      held[WarpPlace(group: groups[number], cpu: Int(entity.cpu)), default: 0] += WarpBudget.units(entity.warp.piece)
+    }
+    return warpBudgets.allSatisfy {
+      $0.value.drawn == held[$0.key, default: 0] << 12 && $0.value.drawn <= WarpBudget.whole
+    }
   }
 
   /// Adds a domain and returns its number.

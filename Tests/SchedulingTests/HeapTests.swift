@@ -18,6 +18,7 @@ struct CountingStore: EntityStore {
     }
   }
   mutating func changeBudget(of index: EntityIndex, _ change: (inout SharedBudget) -> UInt64) -> UInt64 { 0 }
+  mutating func changeWarpBudget(of index: EntityIndex, cpu: Int, _ change: (inout WarpBudget) -> Bool) -> Bool { true }
 }
 
 struct HeapTests {

@@ -41,15 +41,21 @@ struct Pair {
   var hasFailed = false
   var operations: [(UInt64, Operation, Int)] = []
 
-  /// `zero` is where the queue's virtual clock starts: anywhere, to make it wrap.
-  init(count: Int, parameters: SchedulingParameters, zero: UInt64) {
+  /// `zero` is where the queue's virtual clock starts: anywhere, to make it wrap. Entities that share a domain (all of them have
+  /// domains of their own unless it is said how many there are) may not have caps.
+  init(count: Int, parameters: SchedulingParameters, zero: UInt64, domains: Int? = nil) {
     var queue = RunQueue(cpu: 3, parameters: parameters)
     queue.virtualTime = VirtualTime(zero)
     cpu = SimulatedCPU(queue)
     model = NaiveModel(count: count, parameters: parameters)
     self.zero = zero
     now = 0
-    for _ in 0..<count { _ = store.add() }
+    let domains = domains ?? count
+    for _ in 0..<domains { _ = store.addGroup() }
+    for number in 0..<count {
+      _ = store.add(group: number % domains)
+      model.entities[number].domain = number % domains
+    }
   }
 
   /// A pair in the same state that goes its own way.
@@ -120,7 +126,7 @@ struct Pair {
     guard model.entities[number].place == .away else { return }
     store[index(number)].setWarp(warp)
     store[index(number)].setCap(budget: budget)
-    store.budgets[number] = SharedBudget()
+    store.budgets[store.groups[number]] = SharedBudget()
     model.entities[number].warp = warp
     model.entities[number].warps = false
     model.entities[number].warpUsed = 0
@@ -218,6 +224,48 @@ struct ModelTests {
     apply(first, to: &pair)
     pair.compare()
     continueAll(pair, depth: 4)
+  }
+
+  @Test("Q5: wakers of two domains, which share budgets for their bursts, give the model's picks", arguments: 0..<40)
+  func wakersOfTwoDomains(seed: UInt64) {
+    var random = Randomness(seed: seed + 1_000)
+    let count = 3 + random.below(24)
+    let parameters = SchedulingParameters(allowance: random.pick([0, 100 * microsecond, 1 * millisecond]))
+    var pair = Pair(count: count, parameters: parameters, zero: random.pick([0, UInt64.max - 9_000_000]), domains: 2)
+    for number in 0..<count {
+      let settings = WarpSettings(
+        value: 20 * millisecond, limit: random.pick([0, 300 * microsecond, 2 * millisecond, 9 * millisecond]),
+        recovery: random.pick([1, 10]) * millisecond, isForWakers: true)
+      pair.configure(number, warp: random.below(5) == 0 ? .none : settings, budget: 0)
+      pair.admit(number)
+      pair.wake(number)
+      pair.setWeight(random.pick([64, 256, 257, 1_000]), number)
+    }
+    for step in 0..<400 where !pair.hasFailed {
+      if step % 20 == 0 { pair.operations = [] }
+      switch random.below(4) {
+      case 0: pair.now += random.next() % (20 * microsecond)
+      case 1: pair.now += random.next() % (3 * millisecond)
+      case 2: if let end = pair.model.sliceEnd, end > Int(pair.now) { pair.now = UInt64(end) }
+      default: break
+      }
+      let number = random.below(count)
+      switch random.below(12) {
+      case 0..<4: pair.wake(number)
+      case 4: for other in 0..<count where random.below(2) == 0 { pair.sleep(other, .blocked) }
+      case 5: if let current = pair.model.current { pair.sleep(current, .blocked) }
+      case 6: pair.sleep(number, random.pick([.blocked, .offline]))
+      case 7: pair.withdraw(number)
+      case 8: pair.admit(number)
+      case 9: pair.yield()
+      default: pair.decide()
+      }
+      pair.compare()
+      #expect(pair.store.doPiecesAddUp)
+      if pair.model.current.map({ !pair.model.entities[$0].wants }) ?? true { pair.decide() }
+    }
+    // Of few no budget is ever spent.
+    #expect(pair.model.refusals > 0 || count < 15)
   }
 
   private func continueAll(_ pair: Pair, depth: Int) {

@@ -23,6 +23,9 @@ struct NaiveModel {
     var warps = false
     var warpUsed = 0
     var warpLastRun = 0
+    /// What it has drawn of its domain's budget for its burst.
+    var piece = 0
+    var domain = 0
     var budget = 0
     /// What is left of the budget in window number `window`.
     var left = 0
@@ -75,7 +78,16 @@ struct NaiveModel {
     }
   }
 
+  /// A domain's budget for bursts: what is drawn, in whole units, and when all that was run has come back.
+  struct Bursts {
+    var drawn = 0
+    var wholeAgain = 0
+  }
+
   var entities: [Entity]
+  var bursts: [Int: Bursts] = [:]
+  /// How many bursts have found their domain's budget spent.
+  var refusals = 0
   var virtualTime = 0
   var current: Int?
   var isYielding = false
@@ -111,6 +123,7 @@ struct NaiveModel {
     if let current, entities[current].state == .running {
       runnable.append(current)
       charge(current, now)
+      if !entities[current].warps { giveBack(current, now) }
     }
     if let least = runnable.map({ entities[$0].actual }).min() { virtualTime = max(virtualTime, least) }
   }
@@ -142,13 +155,46 @@ struct NaiveModel {
     orders += 1
     if entity.warp.value == 0 {
       entity.warps = false
-    } else {
+    } else if entity.warp.isForWakers, woken, !wantsAnybody(besides: index) {
+      entity.warps = false
+    } else if !entity.warp.isForWakers || woken {
       if now - entity.warpLastRun >= Int(entity.warp.recovery) { entity.warpUsed = 0 }
       entity.warps = entity.warp.limit == 0 || entity.warpUsed < Int(entity.warp.limit)
     }
+    var isRefused = false
+    if entity.warps, entity.warp.isForWakers, entity.piece == 0 {
+      let piece = Int(entity.warp.limit) - entity.warpUsed
+      var budget = bursts[entity.domain, default: Bursts()]
+      isRefused = max(0, budget.wholeAgain - now) / 4 + budget.drawn + wholeUnits(piece) > 10_240_000
+      if isRefused {
+        entity.warps = false
+        refusals += 1
+      } else {
+        budget.drawn += wholeUnits(piece)
+        entity.piece = piece
+      }
+      bursts[entity.domain] = budget
+    }
     let lead = entity.actual - virtualTime
-    entity.wakeLoan = woken && !entity.warps && lead < virtualAllowance(index) ? lead : 0
+    entity.wakeLoan = woken && !isRefused && !entity.warps && lead < virtualAllowance(index) ? lead : 0
     entities[index] = entity
+  }
+
+  func wholeUnits(_ time: Int) -> Int { (time + 4095) / 4096 * 4096 }
+
+  func wantsAnybody(besides index: Int) -> Bool {
+    queued.contains { $0 != index } || (current.map { $0 != index && entities[$0].wants } ?? false)
+  }
+
+  /// Settles for the burst of an entity that is over, or that leaves.
+  mutating func giveBack(_ index: Int, _ now: Int) {
+    let entity = entities[index]
+    guard entity.piece != 0, var budget = bursts[entity.domain] else { return }
+    budget.drawn -= wholeUnits(entity.piece)
+    let ran = entity.warpUsed - (Int(entity.warp.limit) - entity.piece)
+    if ran > 0 { budget.wholeAgain = wholeUnits(max(budget.wholeAgain, now) + 4 * ran) }
+    bursts[entity.domain] = budget
+    entities[index].piece = 0
   }
 
   mutating func ready(_ index: Int, woken: Bool, _ now: Int) -> WakeOutcome {
@@ -174,6 +220,7 @@ struct NaiveModel {
   mutating func park(_ index: Int, _ now: Int) {
     entities[index].wakeLoan = 0
     entities[index].place = .parked
+    giveBack(index, now)
     entities[index].parkedWindow = now / window
     entities[index].parkedOrder = orders
     orders += 1
@@ -198,6 +245,7 @@ struct NaiveModel {
     guard entities[index].place != .away, index != current else { return false }
     tick(now)
     entities[index].wakeLoan = 0
+    giveBack(index, now)
     entities[index].actual = max(0, entities[index].actual - virtualTime)
     entities[index].place = .away
     return true
@@ -227,6 +275,7 @@ struct NaiveModel {
     if index == current { return true }
     entities[index].wakeLoan = 0
     entities[index].place = .asleep
+    giveBack(index, now)
     return false
   }
 
@@ -252,6 +301,7 @@ struct NaiveModel {
     if let old = current {
       if !entities[old].wants {
         entities[old].place = .asleep
+        giveBack(old, now)
         entities[old].settle(now / window)
         current = nil
       } else if entities[old].budget != 0,

@@ -28,6 +28,8 @@ final class SimulatedCPU {
 struct Behaviour {
   var burst: UInt64
   var rest: UInt64
+  /// When it is not 0: it sleeps until the next multiple of this instead, so that all with the same period wake together.
+  var period: UInt64 = 0
   static let hog = Behaviour(burst: .max, rest: 0)
 }
 
@@ -46,6 +48,8 @@ struct Simulation {
   var wokenAt: [UInt64] = []
   /// The longest time from wake to dispatch.
   var worstLatency: [UInt64] = []
+  /// The longest time that an entity has waited for a CPU, whether after a wake or after it had to give way.
+  var worstWait: [UInt64] = []
   var created: [UInt64] = []
   var switches = 0
   var steals = 0
@@ -77,6 +81,7 @@ struct Simulation {
     burstLeft.append(behaviour.burst)
     wokenAt.append(.max)
     worstLatency.append(0)
+    worstWait.append(0)
     created.append(now)
     check(cpus[cpu].queue.admit(index, in: &store, now: now) == .none)
     handle(cpus[cpu].queue.wake(index, in: &store, now: now), on: cpu)
@@ -107,6 +112,9 @@ struct Simulation {
         }
       }
       now = next
+      for (number, entity) in store.entities.enumerated() where entity.account.state == .runnable {
+        worstWait[number] = max(worstWait[number], now - entity.account.since)
+      }
       fireEvents()
       settle()
     }
@@ -130,7 +138,9 @@ struct Simulation {
       if let current = cpu.queue.current, burstLeft[Int(current.rawValue)] == 0 {
         let number = Int(current.rawValue)
         cpu.needsDecision = cpu.queue.sleep(current, as: .blocked, in: &store, now: now)
-        wakeTimes[number] = now + behaviours[number].rest
+        let behaviour = behaviours[number]
+        wakeTimes[number] =
+          behaviour.period == 0 ? now + behaviour.rest : (now / behaviour.period + 1) * behaviour.period
       }
       if cpu.queue.sliceEnd != .max, cpu.queue.sliceEnd + timerLateness <= now { cpu.needsDecision = true }
       if cpus.count > 1, cpu.nextBalance <= now {
@@ -256,6 +266,7 @@ struct Simulation {
   private mutating func checkRules() {
     for cpu in cpus {
       if let broken = cpu.queue.firstBrokenRule(in: &store) { Issue.record("\(broken)") }
+      check(store.doPiecesAddUp, "Q5: the pieces do not add up")
       guard cpu.queue.current == nil else { continue }
       for entity in store.entities where entity.membership == .queued {
         check(!entity.hardAffinity.contains(cpu.queue.cpu), "a CPU idles while somebody waits")

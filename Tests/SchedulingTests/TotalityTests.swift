@@ -20,7 +20,9 @@ struct TotalityTests {
     for _ in 0..<6 {
       _ = store.add(
         weight: random.pick([0, 1, 256, 65_535]),
-        warp: WarpSettings(value: random.pick(times), limit: random.pick(times), recovery: random.pick(times)),
+        warp: WarpSettings(
+          value: random.pick(times), limit: random.pick(times), recovery: random.pick(times),
+          isForWakers: random.below(2) == 0),
         capBudget: random.pick(times + [0, 0, 0, 0, 0, 0]), now: random.pick(times))
     }
     // A queue for a CPU number beyond those of affinities runs nothing for long; the rules hold all the same.
@@ -37,7 +39,9 @@ struct TotalityTests {
       case 8: _ = queue.setCap(budget: random.pick(times), of: index, in: &store, now: now)
       case 9:
         _ = queue.setWarp(
-          WarpSettings(value: random.pick(times), limit: random.pick(times), recovery: random.pick(times)),
+          WarpSettings(
+            value: random.pick(times), limit: random.pick(times), recovery: random.pick(times),
+            isForWakers: random.below(2) == 0),
           of: index, in: &store, now: now)
       case 10: _ = queue.setAffinity(hard: CPUMask(cpu: random.below(3)), soft: .all, of: index, in: &store)
       case 11: queue.setSlices(allowance: random.pick(times), maximumSlice: random.pick(times))

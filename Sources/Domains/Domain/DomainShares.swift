@@ -3,7 +3,7 @@
 import Machine
 import Scheduling
 
-/// A domain's share of the CPUs. Changed under the lock of `Hypervisor.pools`, read by anybody at any time; but for the budget,
+/// A domain's share of the CPUs. Changed under the lock of `Hypervisor.pools`, read by anybody at any time; but for the budgets,
 /// which the CPUs that run the domain change as they run it.
 public struct DomainShares: ~Copyable {
   /// The weight of each of its vCPUs in bits 15-0, its cap in percent of one CPU in bits 31-16 (0: none)
@@ -11,6 +11,8 @@ public struct DomainShares: ~Copyable {
   var settings = AtomicWord(UInt64(VirtualRate.defaultWeight))
   /// What is left of its cap in the present window (`SharedBudget`).
   var budget = AtomicWord(SharedBudget().rawValue)
+  /// What its vCPUs may run warped on each CPU (rule Q5). Each is touched under the lock of that CPU's run queue alone.
+  var warps = InlineArray<128, WarpBudget>(repeating: WarpBudget())
   /// The number of its CPU pool (`cpupool_id`).
   var poolNumber = AtomicWord(0)
 

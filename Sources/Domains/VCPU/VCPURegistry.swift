@@ -61,6 +61,11 @@ struct VCPUStore: EntityStore {
     }
   }
 
+  func changeWarpBudget(of index: EntityIndex, cpu: Int, _ change: (inout WarpBudget) -> Bool) -> Bool {
+    let domain = vcpu(index)[].domain
+    return change(&domain[].shares.warps[cpu])
+  }
+
   @inline(__always)
   func vcpu(_ index: EntityIndex) -> Ref<VCPU> {
     guard let vcpu = Ref<Hypervisor>.shared[].vcpus.find(index) else {
