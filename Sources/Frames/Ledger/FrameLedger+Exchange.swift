@@ -98,7 +98,16 @@ extension FrameLedger {
     }
     TLB.flushLocal()
     noteFreed(TLB.clock)
-    withAllocator { allocator, ledger in allocator.free(ledger, extent, order: order) }
+    // A guest's extent begins anywhere; the allocator's blocks begin at multiples of their sizes.
+    withAllocator { allocator, ledger in
+      var (block, left) = (extent, UInt64(1) &<< UInt64(order))
+      while left > 0 {
+        let part = min(block.number.trailingZeroBitCount, 63 &- left.leadingZeroBitCount)
+        allocator.free(ledger, block, order: part)
+        block = block + 1 &<< UInt64(part)
+        left &-= 1 &<< UInt64(part)
+      }
+    }
     if accounts.isClosed(owner) { noteLeft(owner) }
     return extent
   }

@@ -98,6 +98,29 @@ import XenABI
     }
   }
 
+  /// Every beginning of an extent of eight frames in a block of sixteen, and one of two at an odd frame.
+  @Test func `an extent begins anywhere`() throws {
+    try SimulatedMachine.run { world in
+      let guest = world.guest(3, frameLimit: SimulatedGuest.frames + 64)
+      for (start, order) in (UInt64(0)...8).map({ ($0, UInt32(3)) }) + [(1, 1), (7, 1)] {
+        let free = ledger[].freeFrames
+        let allocated = ledger[].allocate(for: DomainID(3), order: 4)
+        let block = try #require(allocated)
+        let size = UInt64(1) << UInt64(order)
+        #expect(
+          Self.ask(guest, in: [block.number + start], order: order, out: (0..<size).map { 700 + $0 }, order: 0) == 0)
+        #expect(guest.get64(64) == 1 && ledger[].freeFrames == free - 16)
+        var rest = (0..<UInt64(16)).filter { $0 < start || $0 >= start + size }.map { block + $0 }
+        rest += (0..<Int(size)).map { MachineFrame(guest.get64(0x1000 + $0 * 8)) }
+        for frame in rest {
+          let isEnded = ledger[].endAllocation(frame, owner: DomainID(3))
+          #expect(isEnded)
+        }
+        #expect(ledger[].freeFrames == free)
+      }
+    }
+  }
+
   @Test func `a chunk that cannot be exchanged stays as it was`() {
     SimulatedMachine.run { world in
       let guest = world.guest(3)
