@@ -157,7 +157,8 @@ import XenABI
       #expect(Self.ask(guest, in: [numbers[0], numbers[1], numbers[2], 1], order: 0, out: [1], order: 2) == -22)
       #expect(Self.ask(guest, in: [numbers[0], UInt64.max, 0, 0], order: 0, out: [1], order: 2) == -22)
       #expect(
-        Self.ask(guest, in: numbers, order: 0, out: [1, 2, 3, 4], order: 0, outputList: 0x1_0000) == XenError.fault.code)
+        Self.ask(guest, in: numbers, order: 0, out: [1, 2, 3, 4], order: 0, outputList: 0x1_0000) == XenError.fault.code
+      )
       #expect(Self.ask(guest, in: numbers, order: 0, out: [1], order: 1) == XenError.invalid.code)
       #expect(Self.ask(guest, in: numbers, order: 0, out: [1], order: 13) == XenError.notPermitted.code)
       #expect(Self.ask(guest, in: numbers, order: 0, out: [1], order: 2, exchanged: 5) == XenError.invalid.code)
