@@ -17,6 +17,41 @@ private func hostileEntries() -> [UInt64] {
   return entries
 }
 
+/// Whether a frame is the caller's own, by the two tables that say so.
+private func isOwn(_ frame: UInt64) -> Bool {
+  let last = hypercall(__HYPERVISOR_memory_op, UInt64(XENMEM_maximum_ram_page))
+  guard last > 0, frame <= UInt64(last) else { return false }
+  let page = Frames.page(machine: frame)
+  return page < StartInfo.pageCount && Frames.machine(page: page) == frame
+}
+
+/// Whether a frame is one of the tables that this domain began with.
+private func isFirstTable(_ frame: UInt64) -> Bool {
+  let page = Frames.page(machine: frame) &- Frames.page(StartInfo.pageTableBase)
+  return page < StartInfo.pageTableFrames
+}
+
+/// Breaks off if an entry shows what is not the caller's, or one of its live tables writable.
+private func inspect(_ entry: UInt64, level: UInt64) {
+  guard entry & PageEntry.present != 0 else { return }
+  let frame = PageEntry.frame(entry)
+  if !isOwn(frame) { breach("an entry leads to a frame of somebody else", entry) }
+  if level == 1 && entry & PageEntry.writable != 0 && isFirstTable(frame) {
+    breach("a live table is writable", entry)
+  }
+  if level > 1 && entry & PageEntry.large != 0 { breach("a superpage", entry) }
+}
+
+/// Halves, bytes and locked ones: what an emulator might do in two steps.
+private func storeParts(_ place: EntryPlace, _ entry: UInt64, over before: UInt64) {
+  _ = attempt([0x88, 0x07], rax: entry, rdi: place.address)
+  _ = attempt([0x66, 0x89, 0x07], rax: entry, rdi: place.address + 2)
+  _ = attempt([0x89, 0x07], rax: entry, rdi: place.address + 4)
+  _ = attempt([0xf0, 0x48, 0x0f, 0xb1, 0x0f], rax: before, rcx: entry, rdi: place.address)
+  _ = attempt([0x48, 0x87, 0x07], rax: entry, rdi: place.address)
+  _ = attempt([0x48, 0x89, 0x07], rax: entry, rdi: place.address + 5)
+}
+
 /// attack-live-tables: stores to live tables of each level, through the initial mapping and a linear one.
 func liveTables() -> Guest {
   attack("attack-live-tables", "stores to live page tables of every level put nothing hostile there") {
@@ -27,6 +62,18 @@ func liveTables() -> Guest {
     let slot: UInt64 = 5
     let own = Frames.machine(StartInfo.pageTableBase) << 12
     let selfReference = MMU.update(EntryPlace(table: StartInfo.pageTableBase, index: slot), own | PageEntry.present)
+    // A tree of its own for the stores of parts: what a part makes of an entry can be a frame that the domain has and may use,
+    // and the domain stands on the tables that it began with.
+    let tables = LowTables()
+    tables.protect()
+    let low = EntryPlace(table: StartInfo.pageTableBase, index: 0)
+    try expect("a tree in slot 0", MMU.update(low, Frames.machine(tables.l3) << 12 | PageEntry.table), 0)
+    let page = Frames.machine(Pages.take()) << 12 | PageEntry.table
+    try expect("a page in it", MMU.update(tables.place(tables.base), page), 0)
+    let parts = [
+      tables.place(tables.base), EntryPlace(table: tables.l2, index: tables.base >> 21 & 511),
+      EntryPlace(table: tables.l3, index: 0), low,
+    ]
     for entry in hostileEntries() {
       for level in UInt64(1)...4 {
         let place = EntryPlace.find(window, level: level)
@@ -34,19 +81,14 @@ func liveTables() -> Guest {
         let stored = attemptStore(place.address, entry)
         if place.value & ~0x60 != before & ~0x60 { breach("a live table took it", entry) }
         try require("the store faults or is left out", stored.fault != nil || level == 1)
-        // Halves, bytes, locked: what an emulator might do in two steps.
-        _ = attempt([0x88, 0x07], rax: entry, rdi: place.address)
-        _ = attempt([0x66, 0x89, 0x07], rax: entry, rdi: place.address + 2)
-        _ = attempt([0x89, 0x07], rax: entry, rdi: place.address + 4)
-        _ = attempt([0xf0, 0x48, 0x0f, 0xb1, 0x0f], rax: before, rcx: entry, rdi: place.address)
-        _ = attempt([0x48, 0x87, 0x07], rax: entry, rdi: place.address)
-        _ = attempt([0x48, 0x89, 0x07], rax: entry, rdi: place.address + 5)
-        let frame = PageEntry.frame(place.value)
-        if place.value & 1 != 0 && frame != PageEntry.frame(before) && level > 1 {
-          breach("an upper entry moved", frame)
-        }
-        _ = MMU.update(place, before)
-        if PageEntry.frame(place.value) != PageEntry.frame(before) { Runner.fail("the table could not be put right") }
+        let part = parts[Int(level) - 1]
+        let whole = part.value
+        storeParts(part, entry, over: whole)
+        inspect(part.value, level: level)
+        inspect(EntryPlace(table: part.table, index: part.index + 1).value, level: level)
+        // Levels 3 and 4 are stored to by nobody but the hypervisor.
+        if level > 2 && part.value & ~0x60 != whole & ~0x60 { breach("an upper entry took a part", part.value) }
+        try expect("the entry is put right", MMU.update(part, whole), 0)
       }
       if selfReference == 0 {
         let linear = slot << 39 | slot << 30 | slot << 21 | slot << 12
@@ -54,6 +96,7 @@ func liveTables() -> Guest {
       }
     }
     try expectNoFault("the window is as it was", attemptStore(window, 1))
+    try expectNoFault("and the tree of its own", attemptStore(tables.base, 1))
   }
 }
 
