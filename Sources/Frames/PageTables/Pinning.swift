@@ -32,6 +32,7 @@ extension FrameLedger {
   }
 
   /// Takes a reference and a use as page table of `level`, for a base pointer. `stopUsing` gives them up.
+  @inline(__always)
   public func use(
     _ frame: MachineFrame, level: Int, _ rules: EntryRules, _ work: inout PageTableWork
   ) throws(XenError) {
