@@ -33,6 +33,7 @@ extension XLFlow {
     let shares = only == nil ? 2 : 1
     return (1...shares).map { share in
       XLFlow("attacks-\(share)", script: "attacks") {
+        $0.needsConcurrency = true
         $0.domain0Memory = 768
         // Each refusal is a line on the console of a hypervisor that tells them all, and the attacks are nothing but refused.
         $0.hypervisorOptions = "guest_loglvl=none dom0_max_vcpus=1"

@@ -24,6 +24,10 @@ public struct XLFlow: Sendable {
   public var disk = 0
   /// Whether Domain 0 has the device model, which is the backend of PV framebuffers.
   public var hasDeviceModel = false
+  /// Whether what it looks for needs CPUs that run at the same time. The others have one thread of the host for all CPUs, except
+  /// with `--all`: that takes half the host's time, and where the host is busy with other things as well, a tenth, because one
+  /// emulated CPU never waits for another that the host does not run.
+  public var needsConcurrency = false
   /// Whether only `--all` runs it.
   public var onlyWithAll = false
 
@@ -50,7 +54,7 @@ public struct XLFlow: Sendable {
       $0.disk = 64
     },
     XLFlow("xl-stages") { $0.cpus = 1 },
-    XLFlow("xl-weights"),
+    XLFlow("xl-weights") { $0.needsConcurrency = true },
     XLFlow("xl-guests"),
     XLFlow("xl-router"),
     XLFlow("xl-vfb") {

@@ -31,6 +31,8 @@ import Testing
     var line = QEMULine()
     line.cpus = 2
     #expect(try value("-accel", in: line) == "tcg,thread=multi")
+    line.playsOnOneThread = true
+    #expect(try value("-accel", in: line) == "tcg,thread=single")
     line.countsInstructions = true
     #expect(try value("-accel", in: line) == "tcg")
     #expect(try value("-icount", in: line) == "shift=0,sleep=off")

@@ -57,6 +57,8 @@ struct QEMULine {
   var serial = SerialPort.standardStreams
   /// The guest's clock counts instructions: timings repeat exactly (one nanosecond each) and mean cost, not time.
   var countsInstructions = false
+  /// One thread of the host plays all CPUs, in turns, instead of one each.
+  var playsOnOneThread = false
 
   /// A CPU without transactional memory, which TCG does not have.
   static let standardCPU = "Haswell-noTSX"
@@ -65,7 +67,8 @@ struct QEMULine {
   func arguments() throws -> [String] {
     var words = ["qemu-system-x86_64", "-nographic", "-machine", machine, "-m", "\(memory)"]
     words += ["-smp", "\(cpus)", "-cpu", cpuModel, "-accel"]
-    words.append(accelerator == "tcg" && cpus > 1 && !countsInstructions ? "tcg,thread=multi" : accelerator)
+    let mayChoose = accelerator == "tcg" && cpus > 1 && !countsInstructions
+    words.append(mayChoose ? "tcg,thread=\(playsOnOneThread ? "single" : "multi")" : accelerator)
     if countsInstructions { words += ["-icount", "shift=0,sleep=off"] }
     switch medium {
     case .multiboot(let modules):

@@ -14,6 +14,7 @@ enum DebianRuns {
     var line = QEMULine()
     line.hypervisor = try choice.ensure()
     setup.apply(to: &line, hypervisorOptions: [BootRuns.hypervisorOptions])
+    line.playsOnOneThread = true
     return [MachineRun(name, line, expectation(patience: patience))]
   }
 

@@ -80,7 +80,10 @@ enum TestCommand {
     var machines: [MachineRun] = []
     // A whole Debian has time limits of its own, so it gets the processors to itself.
     var alone: [MachineRun] = []
-    attempt("xl") { if !flows.isEmpty { machines += try XLRuns.prepare(flows, on: choice, patience: patience) } }
+    attempt("xl") {
+      guard !flows.isEmpty else { return }
+      machines += try XLRuns.prepare(flows, on: choice, patience: patience, concurrent: values.has("--all"))
+    }
     attempt("debian") {
       if matches(DebianRuns.name) { alone += try DebianRuns.prepare(on: choice, patience: patience) }
     }

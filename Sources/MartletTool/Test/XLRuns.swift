@@ -10,7 +10,10 @@ enum XLRuns {
   /// The setting by which flows wait longer for what has to come (flow-common).
   static func patienceWord(_ patience: Double) -> String { "patience=\(Int(patience.rounded(.up)))" }
 
-  static func prepare(_ flows: [XLFlow], on choice: HypervisorChoice, patience: Double) throws -> [MachineRun] {
+  /// With `concurrent` each CPU of each machine has a thread of the host's.
+  static func prepare(
+    _ flows: [XLFlow], on choice: HypervisorChoice, patience: Double, concurrent: Bool = false
+  ) throws -> [MachineRun] {
     let plain = try XLMachine.ensure(choice)
     return try flows.map { flow in
       let machine = flow.hasDeviceModel ? try plain.withDeviceModel() : plain
@@ -19,7 +22,9 @@ enum XLRuns {
       expectation.standstill *= patience
       var patient = flow
       patient.settings.append(patienceWord(patience))
-      return MachineRun(flow.name, try machine.line(patient), expectation)
+      var line = try machine.line(patient)
+      line.playsOnOneThread = !flow.needsConcurrency && !concurrent
+      return MachineRun(flow.name, line, expectation)
     }
   }
 }
