@@ -28,6 +28,8 @@ public struct XLFlow: Sendable {
   /// with `--all`: that takes half the host's time, and where the host is busy with other things as well, a tenth, because one
   /// emulated CPU never waits for another that the host does not run.
   public var needsConcurrency = false
+  /// Whether the script can ask for this host's time.
+  public var tellsHostTime = false
   /// Whether only `--all` runs it.
   public var onlyWithAll = false
 
@@ -67,6 +69,11 @@ public struct XLFlow: Sendable {
     XLFlow("xl-hundred") {
       $0.onlyWithAll = true
       $0.memory = 8192
+    },
+    XLFlow("xl-clock") {
+      $0.onlyWithAll = true
+      $0.tellsHostTime = true
+      $0.settings = ["seconds=600"]
     },
     // The same scripts with more of everything.
     XLFlow("xl-many-cycles", script: "xl-cycles") {

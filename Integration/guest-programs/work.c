@@ -8,6 +8,7 @@
 //        work receive PORT SEED BYTES        checks what comes by the first TCP connection to that port
 //        work measure              counts units of computation for ever; each second one line "WORK units nanoseconds", both
 //                                  since the start, the second by the guest's monotonic clock
+//        work clock                once: the time of day, and the monotonic clock, in seconds with nine decimals
 //        work hog cpu|fork|memory  for ever: computes; forks, each child again; writes all the memory that there is
 //        work hog disk FILE        for ever: writes and reads a block device or file, past the page cache
 //        work hog net ADDRESS      for ever: sends UDP packets of full size to the discard port
@@ -127,6 +128,15 @@ static void unit(void) {
   sink = value;
 }
 
+static int tellClock(void) {
+  struct timespec day, monotonic;
+  clock_gettime(CLOCK_REALTIME, &day);
+  clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  printf("%lld.%09ld %lld.%09ld\n", (long long)day.tv_sec, day.tv_nsec, (long long)monotonic.tv_sec,
+         monotonic.tv_nsec);
+  return 0;
+}
+
 static void measure(void) {
   uint64_t start = now(), next = start + 1000000000, units = 0;
   for (;;) {
@@ -207,6 +217,7 @@ int main(int count, char **words) {
     return openConnection(NULL, words[2], 0) || checkNoise(strtoull(words[4], NULL, 0));
   }
   if (count == 2 && strcmp(words[1], "measure") == 0) measure();
+  if (count == 2 && strcmp(words[1], "clock") == 0) return tellClock();
   if (count >= 3 && strcmp(words[1], "hog") == 0) {
     if (strcmp(words[2], "cpu") == 0) {
       for (;;) unit();
@@ -216,7 +227,7 @@ int main(int count, char **words) {
     if (strcmp(words[2], "disk") == 0 && count == 4) return hogDisk(words[3]);
     if (strcmp(words[2], "net") == 0 && count == 4) return flood(words[3]);
   }
-  fprintf(stderr, "usage: work write|check SEED BYTES | send ADDRESS PORT SEED BYTES | receive PORT SEED BYTES | measure\n"
+  fprintf(stderr, "usage: work write|check SEED BYTES | send ADDRESS PORT SEED BYTES | receive PORT SEED BYTES | measure | clock\n"
                   "       work hog cpu|fork|memory | hog disk FILE | hog net ADDRESS\n");
   return 2;
 }

@@ -67,6 +67,7 @@ func allGuests() -> [Guest] {
     modelSpecific(),
     tableStores(),
     relaxedModelSpecific(),
+    counterMode(),
     processorIdentity(),
     portAccess(),
     controlRegisters(),

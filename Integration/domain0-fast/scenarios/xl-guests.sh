@@ -41,6 +41,16 @@ fi
 xl destroy mach || bad "xl destroy"
 balanced "$before"
 
+step tsc-mode
+# A GuestKit guest looks whether all ways to read the counter agree, and whether it is emulated as wanted.
+for mode in default/0 native/0 always_emulate/1; do
+  small_guest counter
+  echo "tsc_mode = \"${mode%/*}\"
+extra = \"test=tsc-mode emulated=${mode#*/}\"" >>/etc/xen/counter.cfg
+  create counter && says counter 60 'GUEST tsc-mode: PASS'
+  xl destroy counter
+done
+
 step own-disk
 # A disk as an installation makes it: a file system with GRUB's configuration, a kernel and an initrd.
 modprobe ext4

@@ -31,6 +31,9 @@ public struct Domain: ~Copyable {
   /// What CPUID tells it. The toolstack may change it under `life` until the first vCPU is initialised (`setPolicy`).
   public internal(set) var processor: CPUIDPolicy
 
+  /// How it reads the time-stamp counter. Changed by the toolstack, while none of its vCPUs is in a CPU.
+  public internal(set) var counter: VirtualCounter
+
   // ---- Touched by its own vCPUs only; a race between them harms nobody else ----
 
   /// Its UUID, for tools.
@@ -98,6 +101,7 @@ public struct Domain: ~Copyable {
     self.mayUseHardware = mayUseHardware
     self.sharedInfo = sharedInfo
     self.processor = processor
+    counter = .native(kilohertz: Timekeeping.kilohertz)
     self.maximumVCPUs = min(maximumVCPUs, Domain.vcpuLimit)
     life = Lock(.domain, DomainLife())
     pageTables = Lock(.pageTables, PageTableWork())

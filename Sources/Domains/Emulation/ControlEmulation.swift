@@ -57,7 +57,9 @@ extension Ref where T == VCPU {
   /// choose only changes what it is told.
   func loadCR4() {
     let inForce = CR4.timeStampDisable | CR4.segmentBases
-    let (old, wanted) = (Registers.cr4, self[].cr4 & inForce)
+    // A counter that is emulated is read by nobody directly.
+    let hidden = self[].domain[].counter.isEmulated ? CR4.timeStampDisable : 0
+    let (old, wanted) = (Registers.cr4, self[].cr4 & inForce | hidden)
     if old & inForce != wanted { Registers.cr4 = old & ~inForce | wanted }
   }
 

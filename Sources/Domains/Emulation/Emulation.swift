@@ -98,8 +98,8 @@ enum Emulation {
       // Faults only where the CPU makes it; then for applications as well.
       Processor.identify(vcpu, frame)
       isDone = true
-    case .readTimeStamp where vcpu[].isKernelMode, .readTimeStampAndProcessor where vcpu[].isKernelMode:
-      let counter = SystemClock.counter
+    case .readTimeStamp where vcpu.mayReadCounter, .readTimeStampAndProcessor where vcpu.mayReadCounter:
+      let counter = vcpu.counter
       frame[].rax = counter & 0xffff_ffff
       frame[].rdx = counter &>> 32
       if instruction.operation == .readTimeStampAndProcessor { frame[].rcx = vcpu[].tscAux }

@@ -21,24 +21,44 @@ public enum Processor {
     // The toolstack offers it to domains that will not be moved to another machine.
     traits.offersInvariantTimeStamp = isControlDomain || isWidest
     traits.machineAddressWidth = CPUFeatures.current.physicalBits
-    let clock = Ref<Hypervisor>.shared[].clock
-    traits.time.isReliable = Timekeeping.isStable
-    traits.time.hasRDTSCP = true
-    traits.time.guestKilohertz = UInt32(truncatingIfNeeded: clock.hertz / 1000)
-    traits.time.hostKilohertz = UInt32(truncatingIfNeeded: clock.hertz / 1000)
-    traits.time.offset = 0 &- clock.origin
-    traits.time.multiplier = clock.scale.multiplier
-    traits.time.shift = clock.scale.shift
+    traits.time = machineTime
     return CPUIDPolicy(traits, host: host)
+  }
+
+  /// What leaf 0x40000003 tells of the machine's own counter.
+  private static var machineTime: CPUIDTime {
+    let clock = Ref<Hypervisor>.shared[].clock
+    var time = CPUIDTime()
+    time.isReliable = Timekeeping.isStable
+    time.hasRDTSCP = true
+    time.guestKilohertz = Timekeeping.kilohertz
+    time.hostKilohertz = Timekeeping.kilohertz
+    time.offset = 0 &- clock.origin
+    time.multiplier = clock.scale.multiplier
+    time.shift = clock.scale.shift
+    return time
+  }
+
+  /// What it tells a domain.
+  private static func time(_ domain: Ref<Domain>) -> CPUIDTime {
+    let counter = domain[].counter
+    var time = machineTime
+    time.isEmulated = counter.isEmulated
+    time.mode = counter.mode.rawValue
+    time.guestKilohertz = counter.isEmulated ? counter.kilohertz : Timekeeping.kilohertz
+    time.incarnation = counter.incarnation
+    return time
   }
 
   /// Executes CPUID for the guest whose frame this is.
   static func identify(_ vcpu: Ref<VCPU>, _ frame: Ref<TrapFrame>) {
     let processor = CPUIDVirtualProcessor(index: vcpu[].id.raw, cr4: vcpu[].cr4, xcr0: vcpu[].xcr0)
-    let result = vcpu[].domain[].processor.view(
-      leaf: UInt32(truncatingIfNeeded: frame[].rax), subleaf: UInt32(truncatingIfNeeded: frame[].rcx),
-      processor: processor,
-      host: host)
+    let (leaf, subleaf) = (UInt32(truncatingIfNeeded: frame[].rax), UInt32(truncatingIfNeeded: frame[].rcx))
+    var result = vcpu[].domain[].processor.view(leaf: leaf, subleaf: subleaf, processor: processor, host: host)
+    // What is told of time is as it is now, and as the toolstack has set it; unless the leaf is hidden.
+    if leaf == CPUIDTime.leaf, result.eax | result.ebx | result.ecx | result.edx != 0 {
+      result = time(vcpu[].domain).registers(subleaf)
+    }
     frame[].rax = UInt64(result.eax)
     frame[].rbx = UInt64(result.ebx)
     frame[].rcx = UInt64(result.ecx)
@@ -74,7 +94,7 @@ enum ModelSpecific {
         number == MSRNumber.architecturalCapabilities ? raw & mask & vcpu[].domain[].processor.capabilities : raw & mask
     case .emulated(let register):
       switch register {
-      case .timeStampCounter: value = SystemClock.counter
+      case .timeStampCounter: value = vcpu.counter
       case .timeStampAuxiliary: value = vcpu[].tscAux
       case .fsBase: value = Registers.fsBase
       case .gsBase: value = Registers.gsBase

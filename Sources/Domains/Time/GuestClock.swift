@@ -52,6 +52,12 @@ extension Ref where T == VCPU {
       line.counter = SystemClock.counter
       line.time = clock.time(at: line.counter) &+ self[].timeLead
     }
+    let virtual = self[].domain[].counter
+    if virtual.isEmulated {
+      // The same time, at what the guest reads then.
+      line.counter = virtual.value(at: line.time)
+      line.scale = virtual.scale
+    }
     return line
   }
 

@@ -30,6 +30,9 @@ public enum Timekeeping {
   @inline(__always)
   public static var isStable: Bool { Ref<Hypervisor>.shared[].isCounterStable.load() != 0 }
 
+  /// How many ticks the machine's counter makes in a millisecond.
+  public static var kilohertz: UInt32 { UInt32(truncatingIfNeeded: Ref<Hypervisor>.shared[].clock.hertz / 1000) }
+
   /// Begins, on the first CPU at the end of boot: all CPUs take over the clock, and it is compared from now on.
   public static func start(_ clock: SystemClock, _ timer: PlatformTimer?, _ trust: CounterTrust) {
     let isLasting = timer.map { $0.isLasting } ?? false

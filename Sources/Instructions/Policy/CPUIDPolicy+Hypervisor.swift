@@ -14,25 +14,29 @@ extension CPUIDPolicy {
     case 1: CPUIDRegisters(eax: UInt32(traits.majorVersion) << 16 | UInt32(traits.minorVersion))
     // One hypercall page, through MSR 0x40000000; XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD.
     case 2: CPUIDRegisters(eax: 1, ebx: MSRNumber.hypercallPage, ecx: 1)
-    case 3: time(subleaf)
+    case 3: traits.time.registers(subleaf)
     // Leaf 4 is for HVM guests.
     case 5 where subleaf == 0: CPUIDRegisters(ebx: UInt32(traits.machineAddressWidth))
     default: CPUIDRegisters()
     }
   }
+}
 
-  /// Leaf 0x40000003.
-  private func time(_ subleaf: UInt32) -> CPUIDRegisters {
-    let time = traits.time
+extension CPUIDTime {
+  /// Where it is told.
+  public static let leaf: UInt32 = 0x4000_0003
+
+  /// The leaf's answer.
+  public func registers(_ subleaf: UInt32) -> CPUIDRegisters {
     switch subleaf {
     case 0:
-      let flags: UInt32 = (time.isEmulated ? 1 : 0) | (time.isReliable ? 2 : 0) | (time.hasRDTSCP ? 4 : 0)
-      return CPUIDRegisters(eax: flags, ebx: time.mode, ecx: time.guestKilohertz, edx: time.incarnation)
+      let flags: UInt32 = (isEmulated ? 1 : 0) | (isReliable ? 2 : 0) | (hasRDTSCP ? 4 : 0)
+      return CPUIDRegisters(eax: flags, ebx: mode, ecx: guestKilohertz, edx: incarnation)
     case 1:
       return CPUIDRegisters(
-        eax: UInt32(truncatingIfNeeded: time.offset), ebx: UInt32(truncatingIfNeeded: time.offset >> 32),
-        ecx: time.multiplier, edx: UInt32(bitPattern: Int32(time.shift)))
-    case 2: return CPUIDRegisters(eax: time.hostKilohertz)
+        eax: UInt32(truncatingIfNeeded: offset), ebx: UInt32(truncatingIfNeeded: offset >> 32),
+        ecx: multiplier, edx: UInt32(bitPattern: Int32(shift)))
+    case 2: return CPUIDRegisters(eax: hostKilohertz)
     default: return CPUIDRegisters()
     }
   }

@@ -53,6 +53,8 @@ struct QEMULine {
   /// In order: the first is /dev/vda.
   var disks: [DiskImage] = []
   var network = true
+  /// Whether 10.0.2.100, port 13, answers each line with this host's time (Integration/programs/host-clock).
+  var tellsHostTime = false
   var mayReboot = false
   var serial = SerialPort.standardStreams
   /// The guest's clock counts instructions: timings repeat exactly (one nanosecond each) and mean cost, not time.
@@ -81,7 +83,10 @@ struct QEMULine {
       words += ["-kernel", kernel, "-initrd", initrd, "-append", commandLine]
     }
     for (number, disk) in disks.enumerated() { words += Self.diskWords(disk, number) }
-    if network { words += ["-netdev", "user,id=network", "-device", "virtio-net-pci,netdev=network,romfile="] }
+    if network {
+      let clock = tellsHostTime ? ",guestfwd=tcp:10.0.2.100:13-cmd:" + Self.escaped(Places.hostClock) : ""
+      words += ["-netdev", "user,id=network" + clock, "-device", "virtio-net-pci,netdev=network,romfile="]
+    }
     switch serial {
     case .terminal: words += ["-serial", "mon:stdio", "-echr", "28"]
     case .standardStreams: words += ["-serial", "stdio", "-monitor", "none"]

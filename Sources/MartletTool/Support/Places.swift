@@ -23,6 +23,8 @@ enum Places {
   static let guests = build + "/guests/guest.elf"
   static let initramfs = build + "/initramfs.gz"
   static let testLogs = build + "/test-logs"
+  /// What answers with this host's time.
+  static let hostClock = root + "/Integration/programs/host-clock"
 
   /// A path as the person gave it, made absolute.
   static func absolute(_ path: String) -> String {

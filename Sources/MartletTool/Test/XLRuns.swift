@@ -57,6 +57,7 @@ struct XLMachine {
     line.cpus = flow.cpus
     line.cpuModel = flow.cpuModel ?? line.cpuModel
     line.memory = flow.memory
+    line.tellsHostTime = flow.tellsHostTime
     line.hypervisor = hypervisor
     let memory = flow.domain0Memory.map { "dom0_mem=\($0)M,max:\($0)M" } ?? ""
     line.hypervisorOptions = [BootRuns.hypervisorOptions, memory, flow.hypervisorOptions].filter { !$0.isEmpty }

@@ -42,29 +42,37 @@ func addressSize(_ request: DomainRequest) throws(XenError) -> HypercallOutcome 
   return .success
 }
 
-/// XEN_DOMCTL_gettscinfo: the domain reads the machine's own counter (TSC_MODE_DEFAULT).
+/// XEN_DOMCTL_gettscinfo: how the domain reads the time-stamp counter, and how far it has counted (`struct xen_domctl_tsc_info`).
 ///
 /// - Throws: `fault`.
 func timeStampMode(_ request: DomainRequest) throws(XenError) -> HypercallOutcome {
+  let counter = request.domain[].counter
+  let clock = Ref<Hypervisor>.shared[].clock
   var record = xen_domctl_tsc_info()
-  record.gtsc_khz = UInt32(truncatingIfNeeded: Ref<Hypervisor>.shared[].clock.hertz / 1000)
+  record.tsc_mode = counter.mode.rawValue
+  record.gtsc_khz = counter.isEmulated ? counter.kilohertz : Timekeeping.kilohertz
+  record.incarnation = counter.incarnation
+  record.elapsed_nsec = counter.elapsed(at: Hypervisor.now, machine: SystemClock.counter, hertz: clock.hertz)
   try GuestMemory.put(request.body, record)
   return .success
 }
 
-/// XEN_DOMCTL_settscinfo: the machine's own counter, at its own rate, is what every domain reads.
+/// XEN_DOMCTL_settscinfo: how the domain is to read the counter from now on: at its start, and where it is restored or has been moved to.
 ///
-/// - Throws: `fault`; `invalid` for oneself, and for a mode that does not exist; `notSupported` for an emulated counter
-///   (TSC_MODE_ALWAYS_EMULATE).
+/// - Throws: `fault`; `invalid` for oneself, for a mode that does not exist (TSC_MODE_PVRDTSCP does not any more), and for a rate that no
+///   counter has; `tooBig` if it is paused too often; `restart` while a CPU has not put its state away.
 func setTimeStampMode(_ call: inout Hypercall, _ request: DomainRequest) throws(XenError) -> HypercallOutcome {
-  let mode = try GuestMemory.fetch(request.body, initial: UInt32(0))
-  guard request.domain != call.domain else { throw .invalid }
-  switch mode {
-  // TSC_MODE_DEFAULT, TSC_MODE_NEVER_EMULATE: the counter runs at one rate on all CPUs, so there is no need to emulate.
-  case 0, 2: return .success
-  case 1: throw .notSupported
-  default: throw .invalid
-  }
+  let wish = try GuestMemory.fetch(request.body, initial: xen_domctl_tsc_info())
+  guard request.domain != call.domain, let mode = VirtualCounter.Mode(rawValue: wish.tsc_mode),
+    let counter = VirtualCounter(
+      mode: mode, kilohertz: wish.gtsc_khz, incarnation: wish.incarnation, elapsed: wish.elapsed_nsec,
+      machine: Timekeeping.kilohertz, isStable: Timekeeping.isStable, now: Hypervisor.now)
+  else { throw .invalid }
+  // Each vCPU finds the change when it is entered.
+  try request.domain.pause()
+  request.domain.setCounter(counter)
+  _ = request.domain.unpause()
+  return .success
 }
 
 /// XEN_DOMCTL_set_virq_handler: the domain takes a virtual interrupt of the machine's in Domain 0's place.
