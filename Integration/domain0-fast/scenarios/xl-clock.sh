@@ -41,11 +41,22 @@ wait_half() {
   done
 }
 
+# through_file: the guest is saved and restored, and connected to again.
+through_file() {
+  xl save ticking /tmp/saved >/tmp/save.log 2>&1 || bad "xl save: $(tail -n 1 /tmp/save.log)"
+  sleep 5
+  xl restore /tmp/saved >/tmp/save.log 2>&1 || bad "xl restore: $(tail -n 1 /tmp/save.log)"
+  answers ticking
+  connect_guest
+}
+
 step host
 exec 3<>/dev/tcp/10.0.2.100/13 || bad "the host's clock does not answer"
 linux_guest ticking 35
 create ticking && answers ticking
-connect_guest
+# Until Linux has its clock it counts ticks, and misses those for which it did not run; it reads the wall clock again when it
+# is restored. So it is restored once before it is measured (without that Xen's guest is 80 ms behind and is put right, too).
+through_file
 read -r host0 width0 <<<"$(ahead 3 time)"
 read -r guest0 guestwidth0 <<<"$(ahead 4 'work clock')"
 started=${EPOCHREALTIME/./}
@@ -57,11 +68,7 @@ halfway=${EPOCHREALTIME/./}
 exec 4<&- 4>&-
 
 step save-restore
-xl save ticking /tmp/saved >/tmp/save.log 2>&1 || bad "xl save: $(tail -n 1 /tmp/save.log)"
-sleep 5
-xl restore /tmp/saved >/tmp/save.log 2>&1 || bad "xl restore: $(tail -n 1 /tmp/save.log)"
-answers ticking
-connect_guest
+through_file
 read -r guest2 guestwidth2 <<<"$(ahead 4 'work clock')"
 
 wait_half second-half
