@@ -75,11 +75,10 @@ final class Guest {
 
   private func start(_ vcpu: Ref<VCPU>) {
     let (kernel, user) = (tables[4][0], tables[4][1])
-    let rules = domain.entryRules()
-    domain[].pageTables.withLock { work in
+    domain.changingTables { session in
       do throws(XenError) {
-        try ledger[].use(kernel, level: 4, rules, &work)
-        try ledger[].use(user, level: 4, rules, &work)
+        try ledger[].use(kernel, level: 4, session)
+        try ledger[].use(user, level: 4, session)
       } catch { preconditionFailure("the guest's first tables were refused") }
     }
     vcpu[].kernelTable = kernel

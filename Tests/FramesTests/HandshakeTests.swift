@@ -37,24 +37,24 @@ private final class Space {
   /// Runs an operation on the page tables under their lock, to its end.
   @discardableResult
   func changing(
-    _ body: (borrowing FrameLedger, inout PageTableWork) throws(XenError) -> Void
+    _ body: (borrowing FrameLedger, borrowing TableSession) throws(XenError) -> Void
   ) -> XenError? {
     lock[].withLock { work in
       var error: XenError?
-      do throws(XenError) { try body(ledger[], &work) } catch let caught { error = caught }
+      do throws(XenError) { try body(ledger[], TableSession(&work, world.rules(1))) } catch let caught {
+        error = caught
+      }
       precondition(ledger[].drain(&work))
       return error
     }
   }
   @discardableResult func update(_ table: MachineFrame, _ index: Int, _ value: UInt64) -> XenError? {
-    changing { ledger, work throws(XenError) in
-      try ledger.updateEntry(table, index, to: value, world.rules(1), &work)
+    changing { ledger, session throws(XenError) in
+      try ledger.updateEntry(EntryChange(table, index, to: value), session)
     }
   }
   @discardableResult func pin(_ frame: MachineFrame, level: Int) -> XenError? {
-    changing { ledger, work throws(XenError) in
-      try ledger.pin(frame, level: level, world.rules(1), &work)
-    }
+    changing { ledger, session throws(XenError) in try ledger.pin(frame, level: level, session) }
   }
 
   /// The scenario with these programs; all CPUs have the address space loaded.

@@ -214,8 +214,8 @@ private struct Scene {
       #expect(world.broken(nothingDies: false) == nil)
       // Nothing is validated before.
       scene.tables.budget = 1
-      let error = scene.tables.once { work throws(XenError) in
-        try world.ledger[].pin(other, level: 1, world.rules(), &work)
+      let error = scene.tables.once { session throws(XenError) in
+        try world.ledger[].pin(other, level: 1, session)
       }
       #expect(error == .restart)
       #expect(world.type(other).raw == 0)

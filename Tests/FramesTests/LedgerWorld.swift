@@ -95,10 +95,12 @@ final class Tables {
   }
 
   /// Runs an operation until it is not preempted any more, then takes apart what it has left. Gives the error, if any.
-  func toTheEnd(_ body: (inout PageTableWork) throws(XenError) -> Void) -> XenError? {
+  func toTheEnd(
+    by rules: EntryRules? = nil, _ body: (borrowing TableSession) throws(XenError) -> Void
+  ) -> XenError? {
     defer { drain() }
     for _ in 0..<100_000 {
-      let error = once(body)
+      let error = once(by: rules, body)
       if error != .restart { return error }
       preemptions += 1
     }
@@ -106,10 +108,12 @@ final class Tables {
   }
 
   /// Once only: what a guest that does not go on leaves behind.
-  func once(_ body: (inout PageTableWork) throws(XenError) -> Void) -> XenError? {
+  func once(
+    by rules: EntryRules? = nil, _ body: (borrowing TableSession) throws(XenError) -> Void
+  ) -> XenError? {
     stretch {
       do throws(XenError) {
-        try body(&work)
+        try body(TableSession(&work, rules ?? world.rules(id)))
         return nil
       } catch { return error }
     }
@@ -132,25 +136,23 @@ final class Tables {
   }
 
   func pin(_ frame: MachineFrame, _ level: Int, _ rules: EntryRules? = nil) -> XenError? {
-    toTheEnd { work throws(XenError) in
-      try world.ledger[].pin(frame, level: level, rules ?? world.rules(id), &work)
-    }
+    toTheEnd(by: rules) { session throws(XenError) in try world.ledger[].pin(frame, level: level, session) }
   }
   func unpin(_ frame: MachineFrame) -> XenError? {
-    toTheEnd { work throws(XenError) in try world.ledger[].unpin(frame, owner: DomainID(id), &work) }
+    toTheEnd { session throws(XenError) in
+      try world.ledger[].unpin(frame, owner: DomainID(id), &session.work[])
+    }
   }
   func use(_ frame: MachineFrame, _ level: Int) -> XenError? {
-    toTheEnd { work throws(XenError) in
-      try world.ledger[].use(frame, level: level, world.rules(id), &work)
-    }
+    toTheEnd { session throws(XenError) in try world.ledger[].use(frame, level: level, session) }
   }
   func stopUsing(_ frame: MachineFrame) {
     world.ledger[].stopUsing(frame, &work)
     drain()
   }
   func update(_ table: MachineFrame, _ index: Int, _ value: UInt64, _ rules: EntryRules? = nil) -> XenError? {
-    toTheEnd { work throws(XenError) in
-      try world.ledger[].updateEntry(table, index, to: value, rules ?? world.rules(id), &work)
+    toTheEnd(by: rules) { session throws(XenError) in
+      try world.ledger[].updateEntry(EntryChange(table, index, to: value), session)
     }
   }
 }

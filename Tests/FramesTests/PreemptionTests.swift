@@ -67,8 +67,8 @@ private struct Tree {
       for budget in [1, 2, 3, 7] {
         tree.tables.budget = budget
         var stretches = 0
-        while tree.tables.once({ work throws(XenError) in
-          try world.ledger[].pin(tree.top, level: 4, world.rules(), &work)
+        while tree.tables.once({ session throws(XenError) in
+          try world.ledger[].pin(tree.top, level: 4, session)
         }) == .restart {
           stretches += 1
           #expect(world.broken(nothingDies: false) == nil)
@@ -93,8 +93,8 @@ private struct Tree {
         for budget in [1, 3, 10] {
           tree.tables.budget = budget
           for _ in 0..<stretches {
-            _ = tree.tables.once { work throws(XenError) in
-              try world.ledger[].pin(tree.top, level: 4, world.rules(), &work)
+            _ = tree.tables.once { session throws(XenError) in
+              try world.ledger[].pin(tree.top, level: 4, session)
             }
           }
           // The guest never comes back; its domain ends.
@@ -112,8 +112,8 @@ private struct Tree {
       for stretches in 1...60 {
         tree.tables.budget = 3
         for _ in 0..<stretches {
-          _ = tree.tables.once { work throws(XenError) in
-            try world.ledger[].pin(tree.top, level: 4, world.rules(), &work)
+          _ = tree.tables.once { session throws(XenError) in
+            try world.ledger[].pin(tree.top, level: 4, session)
           }
         }
         // Tables at which it was waiting have no other name that anybody would come back by.
@@ -133,8 +133,8 @@ private struct Tree {
         for (number, frame) in tree.frames.enumerated() {
           tree.tables.budget = 5
           for _ in 0..<stretches {
-            _ = tree.tables.once { work throws(XenError) in
-              try world.ledger[].pin(tree.top, level: 4, world.rules(), &work)
+            _ = tree.tables.once { session throws(XenError) in
+              try world.ledger[].pin(tree.top, level: 4, session)
             }
           }
           // A half-done table must not stand in its owner's way. (One that a half-done table above it holds must.)
@@ -186,8 +186,8 @@ private struct Tree {
       for stretches in 1...30 {
         tree.tables.budget = 4
         for index in 0..<stretches {
-          _ = tree.tables.once { work throws(XenError) in
-            try world.ledger[].pin(index & 1 == 0 ? tree.top : second, level: 4, world.rules(), &work)
+          _ = tree.tables.once { session throws(XenError) in
+            try world.ledger[].pin(index & 1 == 0 ? tree.top : second, level: 4, session)
           }
           #expect(world.broken(nothingDies: false) == nil)
         }

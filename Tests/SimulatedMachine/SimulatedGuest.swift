@@ -56,8 +56,8 @@ open class SimulatedGuest {
       PhysicalWindow.store(lowTable, word: index, frame.physical | PageTableChain.rights)
     }
     let root = self.root
-    domain[].pageTables.withLock { work in
-      do { try ledger[].use(root, level: 4, domain.entryRules(), &work) } catch {
+    domain.changingTables { session in
+      do { try ledger[].use(root, level: 4, session) } catch {
         preconditionFailure("a guest's tables were refused")
       }
     }

@@ -187,10 +187,10 @@ struct Domain0Builder {
 
   /// Validates and pins the top-level table, and gives it to the vCPU: the same way as for any guest.
   func adopt(_ root: MachineFrame, _ vcpu: Ref<VCPU>) {
-    domain[].pageTables.withLock { work in
+    domain.changingTables { session in
       do throws(XenError) {
-        try ledger[].pin(root, level: 4, domain.entryRules(), &work)
-        try ledger[].use(root, level: 4, domain.entryRules(), &work)
+        try ledger[].pin(root, level: 4, session)
+        try ledger[].use(root, level: 4, session)
       } catch {
         BootFailure.stop("Domain 0's first page tables were refused; this is a bug of Martlet's")
       }

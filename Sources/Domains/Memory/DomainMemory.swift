@@ -70,13 +70,7 @@ extension Ref where T == Domain {
     defer { ledger[].drop(frame) }
     guard ledger[].isAllocated(frame) else { return false }
     if ledger[].type(frame).isPinned {
-      let isEmpty = self[].pageTables.withLock { work in
-        try? ledger[].unpin(frame, owner: id, &work)
-        return work.isEmpty
-      }
-      // Rule T1: what the pin kept is taken apart before this domain's guest goes on. Another's does it at its next
-      // operation on page tables.
-      if !isEmpty { Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.teardown) }
+      changingTables { session in try? ledger[].unpin(frame, owner: id, &session.work[]) }
     }
     // Before the allocation ends: afterwards the frame may already be another's.
     Ref<Hypervisor>.shared[].machineToPhysical.store(frame, MachineToPhysical.invalid)

@@ -58,9 +58,8 @@ enum WritablePageTables {
   private static func write(
     _ new: UInt64, over old: UInt64, _ table: MachineFrame, _ index: Int, _ domain: Ref<Domain>
   ) throws(XenError) -> Bool {
-    return try domain[].pageTables.withLock { work throws(XenError) in
-      defer { PhysicalCPU.noteTeardown(work.isEmpty) }
-      return try ledger[].updateEntry(table, index, to: new, expected: old, domain.entryRules(), &work)
+    try domain.changingTables { session throws(XenError) in
+      try ledger[].updateEntry(EntryChange(table, index, to: new, expected: old), session)
     }
   }
 
@@ -108,15 +107,5 @@ enum WritablePageTables {
       return true
     }
     return true
-  }
-}
-
-extension Ref where T == Domain {
-  /// What the entries of this domain's own page tables may hold.
-  @inline(__always)
-  public func entryRules() -> EntryRules {
-    EntryRules(
-      tableOwner: self[].id, frameOwner: self[].id, mayMapDevices: self[].mayUseHardware,
-      physicalBits: CPUFeatures.current.physicalBits, hypervisorRoot: Ref<Hypervisor>.shared[].tables.root)
   }
 }

@@ -148,24 +148,22 @@ public enum GuestContext {
 
     /// Counts the domain's use of all of them, or of none. Page tables may be preempted, so they come first and one by one.
     func use(_ domain: Ref<Domain>) throws(XenError) {
-      try domain[].pageTables.withLock { work throws(XenError) in
-        defer { PhysicalCPU.noteTeardown(work.isEmpty) }
-        try ledger[].use(kernel, level: 4, domain.entryRules(), &work)
+      try domain.changingTables { session throws(XenError) in
+        try ledger[].use(kernel, level: 4, session)
         guard let user else { return }
         do throws(XenError) {
-          try ledger[].use(user, level: 4, domain.entryRules(), &work)
+          try ledger[].use(user, level: 4, session)
         } catch {
-          ledger[].stopUsing(kernel, &work)
+          ledger[].stopUsing(kernel, &session.work[])
           throw error
         }
       }
       for page in 0..<gdtPages {
         do { try ledger[].useDescriptors(gdt[page], owner: domain[].id) } catch {
           for earlier in 0..<page { ledger[].stopUsingDescriptors(gdt[earlier]) }
-          domain[].pageTables.withLock { work in
-            defer { PhysicalCPU.noteTeardown(work.isEmpty) }
-            ledger[].stopUsing(kernel, &work)
-            if let user { ledger[].stopUsing(user, &work) }
+          domain.changingTables { session in
+            ledger[].stopUsing(kernel, &session.work[])
+            if let user { ledger[].stopUsing(user, &session.work[]) }
           }
           throw .invalid
         }

@@ -6,6 +6,15 @@
 import Machine
 import XenABI
 
+/// Bits of entries that mean something to the hypervisor beyond what the CPU makes of them.
+extension PTE {
+  /// A level-1 entry made by a grant mapping: the mapping holds the references, the entry none. One of the protection-key
+  /// bits, which guests cannot use; they find it cleared in what they write themselves.
+  public static let grantMapping: UInt64 = 1 &<< 62
+  /// Bits that choose caching in a level-1 entry.
+  public static let cacheAttributes: UInt64 = writeThrough | cacheDisable | large
+}
+
 extension FrameLedger {
   // ---- Level 1 ----
 
@@ -15,42 +24,42 @@ extension FrameLedger {
   ///   frame in another use; `notPermitted` for device memory without the right; `restart` if a half-validated table is in the way
   ///   (it is then in the teardown queue).
   @inline(__always)
-  func admitLevel1(
-    _ raw: UInt64, _ rules: EntryRules, _ work: inout PageTableWork
-  ) throws(XenError) -> UInt64 {
+  func admitLevel1(_ raw: UInt64, _ session: borrowing TableSession) throws(XenError) -> UInt64 {
     guard raw & PTE.present != 0 else { return raw }
+    let rules = session.rules
     guard raw & rules.reserved == 0 else { throw .invalid }
     let entry = (raw | PTE.user) & ~PTE.grantMapping
     let frame = MachineFrame(physical: raw & PTE.frameMask)
     if raw & PTE.cacheAttributes != 0 && !rules.mayMapDevices {
       // A domain that has been given some devices chooses caching for those. Memory it gets as it is: written past the caches, what
       // the hypervisor checks in a page table would not be what the CPU walks. (Who drives the hardware could do as much by DMA.)
-      guard !work.deviceFrames.isEmpty, owner(frame) == .io else { throw .invalid }
+      guard !session.work[].deviceFrames.isEmpty, owner(frame) == .io else { throw .invalid }
     }
     if raw & PTE.writable != 0 ? takeWritable(frame, owner: rules.frameOwner) : take(frame, owner: rules.frameOwner) {
       if rules.frameOwner != rules.tableOwner { noteForeign(frame) }
       return entry
     }
-    return try admitUncommonLevel1(entry, frame, rules, &work)
+    return try admitUncommonLevel1(entry, frame, session)
   }
 
   @inline(never)
   func admitUncommonLevel1(
-    _ entry: UInt64, _ frame: MachineFrame, _ rules: EntryRules, _ work: inout PageTableWork
+    _ entry: UInt64, _ frame: MachineFrame, _ session: borrowing TableSession
   ) throws(XenError) -> UInt64 {
+    let rules = session.rules
     let owner = self.owner(frame)
     if owner == .io {
       // Device memory: not counted, as nobody can own it.
       guard
         rules.mayMapDevices
-          || rules.usesOwnDevices && work.deviceFrames.contains(frame.number, through: frame.number),
+          || rules.usesOwnDevices && session.work[].deviceFrames.contains(frame.number, through: frame.number),
         !rules.forbidsDevice(frame)
       else { throw .notPermitted }
       return entry
     }
     // A table of the domain's own whose validation stopped half-way must not stand in the way of its owner.
     if owner == rules.tableOwner && type(frame).isPartial && !type(frame).isDying && !type(frame).isActive {
-      abandon(frame, &work)
+      abandon(frame, &session.work[])
       throw .restart
     }
     // The frame is theirs, but as a page table or the like it cannot be written.

@@ -84,6 +84,14 @@ extension FrameLedger {
     work.first = table
   }
 
+  /// Rule T1, before anything is validated: takes the domain's dead tables apart.
+  ///
+  /// - Throws: `restart` if the stretch is over before all are.
+  @inline(__always)
+  func takeDeadApart(_ session: borrowing TableSession) throws(XenError) {
+    if !session.work[].isEmpty { guard drain(&session.work[]) else { throw .restart } }
+  }
+
   /// Takes queued tables apart until there are none or the stretch is over. Gives whether none are left. (Rule T1.)
   public func drain(_ work: inout PageTableWork) -> Bool {
     while work.first != .invalid {

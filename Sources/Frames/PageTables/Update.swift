@@ -3,43 +3,62 @@
 import Machine
 import XenABI
 
+/// A word that is to be written into a page table.
+public struct EntryChange: BitwiseCopyable {
+  /// The table it stands in.
+  let table: MachineFrame
+  /// Which of its 512 words it is.
+  let index: Int
+  /// What is to stand there, as the guest says it: not checked.
+  let raw: UInt64
+  /// If there is one, the write happens only while the entry holds this value (accessed and dirty bits included).
+  let expected: UInt64?
+  /// Whether the accessed and dirty bits of the old entry are carried over (MMU_PT_UPDATE_PRESERVE_AD).
+  let keepsAccessedDirty: Bool
+
+  /// Word `index` of a table becomes `raw`, in the place of whatever stands there or only of what is expected.
+  @inline(__always)
+  public init(
+    _ table: MachineFrame, _ index: Int, to raw: UInt64, expected: UInt64? = nil, keepsAccessedDirty: Bool = false
+  ) {
+    self.table = table
+    self.index = index
+    self.raw = raw
+    self.expected = expected
+    self.keepsAccessedDirty = keepsAccessedDirty
+  }
+}
+
 extension FrameLedger {
   /// Writes an entry of a table of `owner`'s, or a word of an ordinary frame of theirs. Under their page-table lock.
   ///
-  /// - Parameters:
-  ///   - expected: if given, the write happens only while the entry holds this value (accessed and dirty bits included).
-  ///   - keepAccessedDirty: carries the accessed and dirty bits of the old entry over (MMU_PT_UPDATE_PRESERVE_AD).
-  /// - Returns: false only if `expected` did not match.
+  /// - Returns: false only if the change expects another entry than there is.
   /// - Throws: `invalid` if the entry is bad or the frame cannot be written; `notPermitted`; `restart` when preempted.
   @discardableResult
   @inline(__always)
-  public func updateEntry(
-    _ table: MachineFrame, _ index: Int, to raw: UInt64, expected: UInt64? = nil, keepAccessedDirty: Bool = false,
-    _ rules: EntryRules, _ work: inout PageTableWork
-  ) throws(XenError) -> Bool {
-    if !work.isEmpty { guard drain(&work) else { throw .restart } }
-    let word = type(table)
-    if word.type == .level1 && word.isValidated && word.count > 0 && owner(table) == rules.tableOwner {
-      return try updateLevel1(table, index, raw, expected, keepAccessedDirty, rules, &work)
+  public func updateEntry(_ change: EntryChange, _ session: borrowing TableSession) throws(XenError) -> Bool {
+    try takeDeadApart(session)
+    let word = type(change.table)
+    if word.type == .level1 && word.isValidated && word.count > 0 && owner(change.table) == session.rules.tableOwner {
+      return try updateLevel1(change, session)
     }
-    return try updateOther(table, index, raw, expected, keepAccessedDirty, rules, &work)
+    return try updateOther(change, session)
   }
 
   @inline(__always)
-  private func updateLevel1(
-    _ table: MachineFrame, _ index: Int, _ raw: UInt64, _ expected: UInt64?, _ keepAccessedDirty: Bool,
-    _ rules: EntryRules, _ work: inout PageTableWork
-  ) throws(XenError) -> Bool {
-    let old = PhysicalWindow.load(table, word: index)
+  private func updateLevel1(_ change: EntryChange, _ session: borrowing TableSession) throws(XenError) -> Bool {
+    let raw = change.raw
+    let old = PhysicalWindow.load(change.table, word: change.index)
     // Same frame with the same rights: the references stay as they are.
-    let decisive = PTE.frameMask | PTE.present | PTE.writable | PTE.cacheAttributes | PTE.grantMapping | rules.reserved
+    let decisive =
+      PTE.frameMask | PTE.present | PTE.writable | PTE.cacheAttributes | PTE.grantMapping | session.rules.reserved
     if raw & PTE.present != 0 && (old ^ raw) & decisive == 0 {
       // A grant mapping's accessed bit tells whether a flush is due when it ends: the guest cannot clear it.
       let kept = raw & PTE.grantMapping != 0 ? PTE.user | PTE.accessed : PTE.user
-      return exchange(table, index, raw | kept, expected, keepAccessedDirty) != nil
+      return exchange(change, raw | kept) != nil
     }
-    let entry = try admitLevel1(raw, rules, &work)
-    guard let gone = exchange(table, index, entry, expected, keepAccessedDirty) else {
+    let entry = try admitLevel1(raw, session)
+    guard let gone = exchange(change, entry) else {
       dismissLevel1(entry)
       return false
     }
@@ -47,16 +66,16 @@ extension FrameLedger {
     return true
   }
 
-  /// Puts `entry` in place and gives what was there; nil if `expected` did not match.
+  /// Puts `entry`, as the change's has been admitted, in its place and gives what was there; nil if something else was
+  /// expected.
   @inline(__always)
-  private func exchange(
-    _ table: MachineFrame, _ index: Int, _ entry: UInt64, _ expected: UInt64?, _ keepAccessedDirty: Bool
-  ) -> UInt64? {
-    if let expected {
+  private func exchange(_ change: EntryChange, _ entry: UInt64) -> UInt64? {
+    let (table, index) = (change.table, change.index)
+    if let expected = change.expected {
       return PhysicalWindow.compareExchange(table, word: index, expected: expected, desired: entry) == expected
         ? expected : nil
     }
-    guard keepAccessedDirty else { return PhysicalWindow.exchange(table, word: index, entry) }
+    guard change.keepsAccessedDirty else { return PhysicalWindow.exchange(table, word: index, entry) }
     // The CPU sets these bits at any time, so only a compare-and-exchange loses none. It can fail twice at most.
     while true {
       let old = PhysicalWindow.load(table, word: index)
@@ -66,10 +85,8 @@ extension FrameLedger {
   }
 
   @inline(never)
-  private func updateOther(
-    _ table: MachineFrame, _ index: Int, _ raw: UInt64, _ expected: UInt64?, _ keepAccessedDirty: Bool,
-    _ rules: EntryRules, _ work: inout PageTableWork
-  ) throws(XenError) -> Bool {
+  private func updateOther(_ change: EntryChange, _ session: borrowing TableSession) throws(XenError) -> Bool {
+    let (table, index, raw, rules) = (change.table, change.index, change.raw, session.rules)
     guard take(table, owner: rules.tableOwner) else { throw .invalid }
     defer { drop(table) }
     let word = type(table)
@@ -77,9 +94,9 @@ extension FrameLedger {
       // Not a table in use: an ordinary word, if the frame may be written.
       guard !isShared(table), takeType(table, .writable) else { throw .invalid }
       defer { dropType(table) }
-      return exchange(table, index, raw, expected, keepAccessedDirty) != nil
+      return exchange(change, raw) != nil
     }
-    if level == 1 { return try updateLevel1(table, index, raw, expected, keepAccessedDirty, rules, &work) }
+    if level == 1 { return try updateLevel1(change, session) }
     guard !isHypervisorSlot(level, index) else { throw .invalid }
     var entry = raw
     if raw & PTE.present != 0 {
@@ -87,24 +104,24 @@ extension FrameLedger {
       let old = PhysicalWindow.load(table, word: index)
       // Only rights or accessed bits change: nothing to count. A linear entry must stay read-only.
       if (old ^ entry) & (PTE.frameMask | PTE.present | PTE.writable) == 0 {
-        return exchange(table, index, entry, expected, keepAccessedDirty) != nil
+        return exchange(change, entry) != nil
       }
       let target = MachineFrame(physical: raw & PTE.frameMask)
       guard take(target, owner: rules.tableOwner) else { throw .invalid }
       do {
         if !admitLinear(entry, in: table, level: level, target: target) {
-          try promote(target, level: level &- 1, rules, &work)
+          try promote(target, level: level &- 1, session)
         }
       } catch {
         drop(target)
         throw error
       }
     }
-    guard let gone = exchange(table, index, entry, expected, keepAccessedDirty) else {
-      dismissHigher(entry, from: table, level: level, &work)
+    guard let gone = exchange(change, entry) else {
+      dismissHigher(entry, from: table, level: level, &session.work[])
       return false
     }
-    dismissHigher(gone, from: table, level: level, &work)
+    dismissHigher(gone, from: table, level: level, &session.work[])
     return true
   }
 

@@ -58,9 +58,3 @@ extension Hypercall {
     return other[].pageTables.withLock { ledger[].drain(&$0) }
   }
 }
-
-/// Notes that the domain has dead page tables to be taken apart before its guest goes on (rule T1).
-@inline(__always)
-func noteTeardown(_ isEmpty: Bool) {
-  if !isEmpty { Ref<PhysicalCPU>.current[].work.fetchOr(CPUWork.teardown) }
-}

@@ -70,14 +70,12 @@ extension Hypercall {
     }
     switch command {
     case MMUExtOperation.pinLevel1...MMUExtOperation.pinLevel4:
-      try owner[].pageTables.withLock { work throws(XenError) in
-        defer { if owner == domain { noteTeardown(work.isEmpty) } }
-        try ledger[].pin(frame, level: Int(command) &+ 1, owner.entryRules(), &work)
+      try owner.changingTables { session throws(XenError) in
+        try ledger[].pin(frame, level: Int(command) &+ 1, session)
       }
     case MMUExtOperation.unpin:
-      try owner[].pageTables.withLock { work throws(XenError) in
-        defer { if owner == domain { noteTeardown(work.isEmpty) } }
-        try ledger[].unpin(frame, owner: owner[].id, &work)
+      try owner.changingTables { session throws(XenError) in
+        try ledger[].unpin(frame, owner: owner[].id, &session.work[])
       }
     case MMUExtOperation.newBasePointer: try newBasePointer(frame)
     case MMUExtOperation.newUserBasePointer: try newUserBasePointer(frame)
@@ -110,14 +108,13 @@ extension Hypercall {
   private mutating func newBasePointer(_ frame: MachineFrame) throws(XenError) {
     let old = vcpu[].kernelTable
     if old == frame { return TLB.flushLocal() }
-    try domain[].pageTables.withLock { work throws(XenError) in
-      defer { noteTeardown(work.isEmpty) }
-      try ledger[].use(frame, level: 4, domain.entryRules(), &work)
+    try domain.changingTables { session throws(XenError) in
+      try ledger[].use(frame, level: 4, session)
       showMachineToPhysical(frame, true)
       // The new one first: the CPU must not be left on a table that is being taken apart.
       vcpu[].kernelTable = frame
       TLB.setPageTable(frame)
-      if let old { ledger[].stopUsing(old, &work) }
+      if let old { ledger[].stopUsing(old, &session.work[]) }
     }
   }
 
@@ -126,14 +123,13 @@ extension Hypercall {
     let old = vcpu[].userTable
     let new: MachineFrame? = frame.number == 0 ? nil : frame
     if old == new { return }
-    try domain[].pageTables.withLock { work throws(XenError) in
-      defer { noteTeardown(work.isEmpty) }
+    try domain.changingTables { session throws(XenError) in
       if let new {
-        try ledger[].use(new, level: 4, domain.entryRules(), &work)
+        try ledger[].use(new, level: 4, session)
         showMachineToPhysical(new, domain[].assists.load() & VMAssist.strictM2P == 0)
       }
       vcpu[].userTable = new
-      if let old { ledger[].stopUsing(old, &work) }
+      if let old { ledger[].stopUsing(old, &session.work[]) }
     }
   }
 

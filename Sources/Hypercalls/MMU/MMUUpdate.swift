@@ -75,10 +75,9 @@ extension Hypercall {
       let index = Int((pointer & 0xfff) &>> 3)
       // A machine address above all memory names nothing.
       guard PhysicalWindow.contains(table), pointer & 4 == 0 else { throw .invalid }
-      try target.tables[].pageTables.withLock { work throws(XenError) in
-        defer { noteTeardown(work.isEmpty) }
-        try ledger[].updateEntry(
-          table, index, to: value, keepAccessedDirty: pointer & 3 == 2, target.rules, &work)
+      let change = EntryChange(table, index, to: value, keepsAccessedDirty: pointer & 3 == 2)
+      try target.tables.changingTables(by: target.rules) { session throws(XenError) in
+        try ledger[].updateEntry(change, session)
       }
     case 1:
       let frame = MachineFrame(physical: pointer)

@@ -27,9 +27,8 @@ extension Hypercall {
     guard !linear.isHypervisor, linear.isCanonical, let place = GuestTables.level1Entry(vcpu, linear) else {
       throw .invalid
     }
-    try domain[].pageTables.withLock { work throws(XenError) in
-      defer { noteTeardown(work.isEmpty) }
-      try ledger[].updateEntry(place.table, place.index, to: value, rules, &work)
+    try domain.changingTables(by: rules) { session throws(XenError) in
+      try ledger[].updateEntry(EntryChange(place.table, place.index, to: value), session)
     }
     if flags & MappingFlush.kind != 0 { try flush(linear, flags) }
     return .success

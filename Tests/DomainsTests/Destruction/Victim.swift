@@ -146,16 +146,18 @@ enum Resource: CaseIterable {
       let root = tables(domain)
       Stretch.begin()
       Simulation.stretchUnits = 4
-      domain[].pageTables.withLock { work in
-        #expect(throws: XenError.restart) { try ledger[].pin(root, level: 4, domain.entryRules(), &work) }
+      let isStopped = domain.changingTables { session in
+        do throws(XenError) { try ledger[].pin(root, level: 4, session) } catch { return error == .restart }
+        return false
       }
+      #expect(isStopped)
       Simulation.stretchUnits = nil
       #expect(ledger[].type(root).isPartial)
     case .basePointers:
       let (kernel, user) = (tables(domain), tables(domain))
-      try domain[].pageTables.withLock { work in
-        try ledger[].use(kernel, level: 4, domain.entryRules(), &work)
-        try ledger[].use(user, level: 4, domain.entryRules(), &work)
+      try domain.changingTables { session in
+        try ledger[].use(kernel, level: 4, session)
+        try ledger[].use(user, level: 4, session)
       }
       vcpu[].kernelTable = kernel
       vcpu[].userTable = user
@@ -243,8 +245,8 @@ enum Resource: CaseIterable {
   }
 
   private func pin(_ root: MachineFrame, _ domain: Ref<Domain>) throws {
-    try domain[].pageTables.withLock { work in
-      try ledger[].pin(root, level: 4, domain.entryRules(), &work)
+    try domain.changingTables { session in
+      try ledger[].pin(root, level: 4, session)
     }
   }
 }

@@ -158,8 +158,8 @@ import XenABI
       let rules = EntryRules(
         tableOwner: guest.id, frameOwner: guest.id, mayMapDevices: false, physicalBits: 40,
         hypervisorRoot: Ref<Hypervisor>.shared[].tables.root)
-      guest.domain[].pageTables.withLock { work in
-        do { try ledger[].pin(frame, level: 1, rules, &work) } catch { Issue.record("cannot pin") }
+      guest.domain.changingTables(by: rules) { session in
+        do { try ledger[].pin(frame, level: 1, session) } catch { Issue.record("cannot pin") }
       }
       guest.set64(0x100, frame.number)
       #expect(Self.ask(guest, XENMEM_decrease_reservation, count: 1) == 1)
