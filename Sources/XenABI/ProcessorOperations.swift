@@ -99,14 +99,6 @@ public enum SegmentBaseKind {
   @inlinable public static var gsUserSelector: UInt64 { 3 }
 }
 
-/// Commands of `vm_assist` (VMASST_CMD_* in xen/xen.h).
-public enum VMAssistCommand {
-  /// `VMASST_CMD_enable`.
-  @inlinable public static var enable: UInt64 { 0 }
-  /// `VMASST_CMD_disable`.
-  @inlinable public static var disable: UInt64 { 1 }
-}
-
 /// Flags of `struct trap_info` (TI_GET_DPL, TI_GET_IF in xen/arch-x86/xen.h).
 public enum TrapFlag {
   /// `TI_GET_DPL`: the ring that may raise it by INT n, two bits.

@@ -51,7 +51,8 @@ extension GrantTable {
       guard entry.pins.isEmpty else { return try pinAgain(index, entry, grantee, pins, mapping) }
     }
     let writing = pins.hasWrite
-    let grant = try mark(index, grantee: grantee, writing: writing, mapping: mapping, wasMarked: false)
+    let use = GrantUse(writing: writing, mapping: mapping, isAnother: false)
+    let grant = try mark(index, grantee: grantee, use)
     // Only who may use the grant makes the table grow: a stranger's guesses cost the granter nothing.
     if index >= active.count && !active.grow(to: index &+ 1) {
       unmark(index, reading: false, writing: false)
@@ -83,7 +84,7 @@ extension GrantTable {
     }
     let held = entry.pins
     if pins.hasWrite && !held.hasWrite {
-      _ = try mark(index, grantee: grantee, writing: true, mapping: mapping, wasMarked: true)
+      _ = try mark(index, grantee: grantee, GrantUse(writing: true, mapping: mapping, isAnother: true))
       if entry.kind != .transitive && !hold(entry.frame, true) {
         unmark(index, reading: true, writing: false)
         throw .generalError

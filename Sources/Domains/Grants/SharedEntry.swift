@@ -21,6 +21,31 @@ struct SharedGrant: BitwiseCopyable {
   var nextReference = GrantReference(0)
 }
 
+/// What a use that begins is for, as far as the entry's check and marks go.
+struct GrantUse: OptionSet {
+  let rawValue: UInt8
+  /// It writes.
+  static var writing: GrantUse { GrantUse(rawValue: 1) }
+  /// It is a mapping, which only grants of whole frames allow; otherwise it is a copy.
+  static var mapping: GrantUse { GrantUse(rawValue: 2) }
+  /// Others have begun before it and go on: the entry is marked as read already, and stays so whatever comes of this one.
+  static var another: GrantUse { GrantUse(rawValue: 4) }
+
+  @inline(__always)
+  init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  @inline(__always)
+  init(writing: Bool, mapping: Bool, isAnother: Bool) {
+    rawValue = (writing ? 1 : 0) | (mapping ? 2 : 0) | (isAnother ? 4 : 0)
+  }
+
+  /// What it leaves on the entry while it lasts.
+  @inline(__always)
+  var marks: UInt32 {
+    contains(.writing) ? GrantEntryFlag.reading | GrantEntryFlag.writing : GrantEntryFlag.reading
+  }
+}
+
 extension GrantTable {
   // How often an entry that changes while it is looked at is looked at again. An honest guest changes one at most twice
   // meanwhile (making it read-only, say); more is its own loss.
@@ -48,18 +73,15 @@ extension GrantTable {
   /// - Throws: `generalError` if it does not allow the use or does not keep still; `badReference` if a transitive or partial
   ///   grant is to be mapped.
   @inline(__always)
-  func mark(_ index: Int, grantee: DomainID, writing: Bool, mapping: Bool, wasMarked: Bool) throws(GrantStatus)
-    -> SharedGrant
-  {
-    let marks = writing ? GrantEntryFlag.reading | GrantEntryFlag.writing : GrantEntryFlag.reading
-    guard version == 1 else { return try mark2(index, marks, grantee, writing, mapping, wasMarked) }
+  func mark(_ index: Int, grantee: DomainID, _ use: GrantUse) throws(GrantStatus) -> SharedGrant {
+    guard version == 1 else { return try mark2(index, grantee: grantee, use) }
     let frame = sharedFrame(index &>> 9)
     let word = (index & 511) &* 2
     var seen = PhysicalWindow.load32(frame, word: word)
     var patience = GrantTable.patience
     while true {
-      let kind = try check(seen, grantee: grantee, writing: writing)
-      let found = PhysicalWindow.compareExchange32(frame, word: word, expected: seen, desired: seen | marks)
+      let kind = try check(seen, grantee: grantee, writing: use.contains(.writing))
+      let found = PhysicalWindow.compareExchange32(frame, word: word, expected: seen, desired: seen | use.marks)
       if found == seen {
         return SharedGrant(kind: kind, frame: MachineFrame(UInt64(PhysicalWindow.load32(frame, word: word &+ 1))))
       }
@@ -69,25 +91,24 @@ extension GrantTable {
     }
   }
 
-  func mark2(
-    _ index: Int, _ marks: UInt32, _ grantee: DomainID, _ writing: Bool, _ mapping: Bool, _ wasMarked: Bool
-  ) throws(GrantStatus) -> SharedGrant {
+  /// The same for an entry of version 2.
+  func mark2(_ index: Int, grantee: DomainID, _ use: GrantUse) throws(GrantStatus) -> SharedGrant {
     let frame = sharedFrame(index &>> 8)
     let word = (index & 255) &* 4
     var seen = PhysicalWindow.load32(frame, word: word)
     var patience = GrantTable.patience
     while true {
-      let kind = try check(seen, grantee: grantee, writing: writing)
-      if mapping && kind != .fullPage { throw .badReference }
+      let kind = try check(seen, grantee: grantee, writing: use.contains(.writing))
+      if use.contains(.mapping) && kind != .fullPage { throw .badReference }
       let status = statusFrame(index &>> 11)
-      PhysicalWindow.fetchOr16(status, word: index & 2047, UInt16(truncatingIfNeeded: marks))
+      PhysicalWindow.fetchOr16(status, word: index & 2047, UInt16(truncatingIfNeeded: use.marks))
       let found = PhysicalWindow.load32(frame, word: word)
       if found == seen {
         if let grant = read2(frame, index & 255, kind) { return grant }
-        unmark(index, reading: wasMarked, writing: false)
+        unmark(index, reading: use.contains(.another), writing: false)
         throw .generalError
       }
-      unmark(index, reading: wasMarked, writing: false)
+      unmark(index, reading: use.contains(.another), writing: false)
       seen = found
       patience &-= 1
       if patience == 0 { throw .generalError }

@@ -121,26 +121,3 @@ extension Ref where T == VCPU {
 
   var domain: Ref<Domain> { self[].domain }
 }
-
-/// The flat ring-3 segments that every GDT has (FLAT_RING3_* in xen/arch-x86/xen-x86_64.h).
-public enum GuestSelectors {
-  /// FLAT_RING3_CS64.
-  public static let code64: UInt16 = 0xe033
-  /// FLAT_RING3_CS32.
-  public static let code32: UInt16 = 0xe023
-  /// FLAT_RING3_DS64, which is also its SS.
-  public static let data: UInt16 = 0xe02b
-}
-
-/// Assists by their bits (VMASST_TYPE_* in xen/xen.h).
-public enum VMAssist {
-  /// VMASST_TYPE_architectural_iopl.
-  public static let architecturalIOPL: UInt64 = 1 &<< 4
-  /// VMASST_TYPE_runstate_update_flag.
-  public static let runstateUpdateFlag: UInt64 = 1 &<< 5
-  /// VMASST_TYPE_m2p_strict.
-  public static let strictM2P: UInt64 = 1 &<< 32
-  /// What may be enabled: 4gb_segments, its notification, writable_pagetables, pae_extended_cr3, and the three above. The first four are
-  /// accepted because guests ask for them; 64-bit guests need no action on them.
-  public static let known: UInt64 = 0b11_1111 | strictM2P
-}

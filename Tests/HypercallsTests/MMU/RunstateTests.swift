@@ -5,6 +5,7 @@ import Machine
 import SimulatedMachine
 import Synchronization
 import Testing
+import XenABI
 
 @testable import Domains
 
