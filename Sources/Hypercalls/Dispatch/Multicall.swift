@@ -38,19 +38,13 @@ extension Hypercall {
       if isPreempted {
         for index in 0..<6 { words[index &+ 2] = call.arguments[index] }
         try GuestMemory.put(entry, words)
-        arguments[0] = entry.raw
-        arguments[1] = UInt64(left)
-        return .again
+        return again(.calls, from: entry, left: UInt64(left))
       }
       try GuestMemory.put(entry + 8, result)
       entry = entry + 64
       left &-= 1
       Stretch.spend()
-      if left > 0 && Stretch.isOver {
-        arguments[0] = entry.raw
-        arguments[1] = UInt64(left)
-        return .again
-      }
+      if left > 0 && Stretch.isOver { return again(.calls, from: entry, left: UInt64(left)) }
     }
     return .success
   }

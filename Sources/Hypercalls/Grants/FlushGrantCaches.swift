@@ -31,25 +31,21 @@ func flushGrantCaches(_ call: inout Hypercall) throws(XenError) -> HypercallOutc
       }
       if search == .missed { throw .notPermitted }
       if search == .goesOn {
-        leave(&call, done, count, handle: handle)
-        return .again
+        return leave(&call, done, count, handle: handle)
       }
       handle = 0
     }
     done &+= 1
     Stretch.spend()
-    if done < count && Stretch.isOver {
-      leave(&call, done, count, handle: 0)
-      return .again
-    }
+    if done < count && Stretch.isOver { return leave(&call, done, count, handle: 0) }
   }
   return .success
 }
 
-private func leave(_ call: inout Hypercall, _ done: Int, _ count: Int, handle: Int) {
+private func leave(_ call: inout Hypercall, _ done: Int, _ count: Int, handle: Int) -> HypercallOutcome {
   call.arguments[0] = UInt64(GrantOperation.cacheFlush.rawValue) | UInt64(handle) &<< 32
-  call.arguments[1] &+= UInt64(done &* MemoryLayout<CacheFlushEntry>.stride)
-  call.arguments[2] = UInt64(count &- done)
+  let next = call.address(1) + UInt64(done &* MemoryLayout<CacheFlushEntry>.stride)
+  return call.again(.grants, from: next, left: UInt64(count &- done))
 }
 
 /// The frame whose mapping has to be looked for; nil if there is nothing to do.

@@ -26,7 +26,8 @@ enum GrantBatch {
   /// - Throws: `invalid` for a bad count; `fault` if an entry cannot be read or written. Entries before that are done.
   @inline(__always)
   static func run<Entry: GrantBatchEntry & BitwiseCopyable>(
-    _ call: inout Hypercall, initial: Entry, units: Int32 = 2, settle: () -> Void = {}, _ body: (inout Entry) -> GrantStatus
+    _ call: inout Hypercall, initial: Entry, units: Int32 = 2, settle: () -> Void = {},
+    _ body: (inout Entry) -> GrantStatus
   ) throws(XenError) -> HypercallOutcome {
     let count = try count(call)
     var address = call.address(1)
@@ -44,9 +45,7 @@ enum GrantBatch {
       Stretch.spend(units)
       if done < count && Stretch.isOver {
         settle()
-        call.arguments[1] = address.raw
-        call.arguments[2] = UInt64(count &- done)
-        return .again
+        return call.again(.grants, from: address, left: UInt64(count &- done))
       }
     }
     settle()

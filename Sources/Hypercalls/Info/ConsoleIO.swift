@@ -29,9 +29,7 @@ extension Hypercall {
       let chunk = min(left, 128)
       // Domain 0's text is not left out: it comes back when the line has taken some of what waits.
       if domain[].isPrivileged && !Ref<Console>.shared.hasRoom(for: chunk) {
-        arguments[1] = UInt64(left)
-        arguments[2] = from.raw
-        return .again
+        return again(.characters, from: from, left: UInt64(left))
       }
       var span = buffer.mutableSpan
       guard GuestMemory.read(from, into: &span, count: chunk) == chunk else { throw .fault }
@@ -40,11 +38,7 @@ extension Hypercall {
       left &-= chunk
       from = from + UInt64(chunk)
       Stretch.spend(32)
-      if left > 0 && Stretch.isOver {
-        arguments[1] = UInt64(left)
-        arguments[2] = from.raw
-        return .again
-      }
+      if left > 0 && Stretch.isOver { return again(.characters, from: from, left: UInt64(left)) }
     }
     return .success
   }

@@ -12,42 +12,11 @@ extension Hypercall {
   /// - Throws: what the first operation that fails throws; see each.
   mutating func mmuextOp() throws(XenError) -> HypercallOutcome {
     let target = try pageTableTarget(arguments[3])
-    let isResumed = arguments[1] & 0x8000_0000 != 0
-    var left = UInt32(truncatingIfNeeded: arguments[1] & 0x7fff_ffff)
-    var request = address(0)
-    let doneAddress = address(2)
-    var done: UInt32 = 0
-    if isResumed && doneAddress.raw != 0 { done = try GuestMemory.fetch(doneAddress, initial: UInt32(0)) }
     let owner = try tableOwner(target)
-    if isResumed && left == 0 && !settleTables(of: owner) { return .again }
-    var failure: XenError? = nil
-    while left > 0 {
-      do {
-        let words = try GuestMemory.fetchWords3(request)
-        try extended(UInt32(truncatingIfNeeded: words.w0), words.w1, words.w2, target, owner)
-      } catch {
-        failure = error
-        break
-      }
-      left &-= 1
-      done &+= 1
-      request = request + 24
-      Stretch.spend()
-      if left > 0 && Stretch.isOver {
-        failure = .restart
-        break
-      }
+    return try eachTableRequest(size: 24, of: owner) { call, request throws(XenError) in
+      let words = try GuestMemory.fetchWords3(request)
+      try call.extended(UInt32(truncatingIfNeeded: words.w0), words.w1, words.w2, target, owner)
     }
-    if doneAddress.raw != 0 { try GuestMemory.put(doneAddress, done) }
-    // Another's tables that have died here: to the end, before this call is over.
-    if failure == nil && !settleTables(of: owner) { failure = .restart }
-    if failure == .restart {
-      arguments[0] = request.raw
-      arguments[1] = UInt64(left) | 0x8000_0000
-      return .again
-    }
-    if let failure { throw failure }
-    return .success
   }
 
   /// The domain whose frames a call is about, which here are its tables too: FD. For DOMID_XEN and DOMID_IO, whose frames can

@@ -14,42 +14,10 @@ extension Hypercall {
   mutating func mmuUpdate() throws(XenError) -> HypercallOutcome {
     if arguments[1] == 1 && arguments[3] == UInt64(DomainID.current.raw) { return try updateOne() }
     let target = try pageTableTarget(arguments[3])
-    // Bit 31 of the count is ours: the call goes on after a preemption, and the count done so far stands in memory.
-    let isResumed = arguments[1] & 0x8000_0000 != 0
-    var left = UInt32(truncatingIfNeeded: arguments[1] & 0x7fff_ffff)
-    var request = address(0)
-    let doneAddress = address(2)
-    var done: UInt32 = 0
-    if isResumed && doneAddress.raw != 0 { done = try GuestMemory.fetch(doneAddress, initial: UInt32(0)) }
-    if isResumed && left == 0 && !settleTables(of: target.tables) { return .again }
-    var failure: XenError? = nil
-    while left > 0 {
-      do {
-        let words = try GuestMemory.fetchWords2(request)
-        try one(words.w0, words.w1, target)
-      } catch {
-        failure = error
-        break
-      }
-      left &-= 1
-      done &+= 1
-      request = request + 16
-      Stretch.spend()
-      if left > 0 && Stretch.isOver {
-        failure = .restart
-        break
-      }
+    return try eachTableRequest(size: 16, of: target.tables) { call, request throws(XenError) in
+      let words = try GuestMemory.fetchWords2(request)
+      try call.one(words.w0, words.w1, target)
     }
-    if doneAddress.raw != 0 { try GuestMemory.put(doneAddress, done) }
-    // Another's tables that have died here: to the end, before this call is over.
-    if failure == nil && !settleTables(of: target.tables) { failure = .restart }
-    if failure == .restart {
-      arguments[0] = request.raw
-      arguments[1] = UInt64(left) | 0x8000_0000
-      return .again
-    }
-    if let failure { throw failure }
-    return .success
   }
 
   /// The list has one request, about the caller's own tables: there is nothing to go on with after it.
