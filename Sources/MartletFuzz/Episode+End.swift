@@ -36,10 +36,10 @@ extension Episode {
 
   /// What the vCPUs hold.
   private func release(_ guest: Guest) {
-    guest.domain[].pageTables.withLock { work in
+    guest.domain[].pageTables.withLock { session in
       for vcpu in guest.vcpus {
-        if let table = vcpu[].kernelTable { ledger[].stopUsing(table, &work) }
-        if let table = vcpu[].userTable { ledger[].stopUsing(table, &work) }
+        if let table = vcpu[].kernelTable { ledger[].stopUsing(table, &session.work) }
+        if let table = vcpu[].userTable { ledger[].stopUsing(table, &session.work) }
         vcpu[].kernelTable = nil
         vcpu[].userTable = nil
       }
@@ -55,10 +55,10 @@ extension Episode {
   }
 
   private func dismantle(_ guest: Guest) {
-    guest.domain[].pageTables.withLock { work in
+    guest.domain[].pageTables.withLock { session in
       for number in 0..<FuzzMachine.frames {
-        ledger[].relinquish(MachineFrame(number), owner: DomainID(guest.id), &work)
-        _ = ledger[].drain(&work)
+        ledger[].relinquish(MachineFrame(number), owner: DomainID(guest.id), &session.work)
+        _ = ledger[].drain(&session.work)
       }
     }
   }

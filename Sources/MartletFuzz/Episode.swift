@@ -119,7 +119,7 @@ final class Episode {
     }
     if let now = running {
       // T1: nobody goes on while tables of theirs wait to be taken apart.
-      if !now.guest.domain[].pageTables.withLock({ $0.isEmpty }) {
+      if !now.guest.domain[].pageTables.withLock({ $0.work.isEmpty }) {
         throw Finding(step: step, what: "T1: domain \(now.guest.id) runs while its teardown queue holds a table")
       }
     }
@@ -140,7 +140,7 @@ final class Episode {
 
   /// Recounts everything.
   func recount() throws {
-    let nothingDies = listed.allSatisfy { $0[].pageTables.withLock { $0.isEmpty } }
+    let nothingDies = listed.allSatisfy { $0[].pageTables.withLock { $0.work.isEmpty } }
     tallyHeld()
     if let broken = machine.brokenRule(nothingDies: nothingDies, isExact: !isWide) {
       throw Finding(step: step, what: "\(broken.rule), frame \(broken.frame.number)")

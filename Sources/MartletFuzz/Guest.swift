@@ -77,8 +77,8 @@ final class Guest {
     let (kernel, user) = (tables[4][0], tables[4][1])
     domain.changingTables { session in
       do throws(XenError) {
-        try ledger[].use(kernel, level: 4, session)
-        try ledger[].use(user, level: 4, session)
+        try ledger[].use(kernel, level: 4, &session)
+        try ledger[].use(user, level: 4, &session)
       } catch { preconditionFailure("the guest's first tables were refused") }
     }
     vcpu[].kernelTable = kernel

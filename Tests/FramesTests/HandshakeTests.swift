@@ -14,7 +14,7 @@ private final class Space {
   let root: MachineFrame
   let level2: MachineFrame
   let level1: MachineFrame
-  let lock: Ref<Lock<PageTableWork>>
+  let lock: Ref<Lock<TableSession>>
   var ledger: Ref<FrameLedger> { world.ledger }
 
   /// `writable` of the domain's frames are mapped from address 0 on; the other entries are empty. CPUs that have the address
@@ -30,31 +30,32 @@ private final class Space {
     PhysicalWindow.store(level3, word: 0, entry(level2, isWritable: true))
     PhysicalWindow.store(root, word: 0, entry(level3, isWritable: true))
     precondition(Tables(world).pin(root, 4) == nil)
-    lock = Ref<Lock<PageTableWork>>.create(in: world.ledger[].allocateOwn()!, Lock(.pageTables, PageTableWork()))
+    lock = Ref<Lock<TableSession>>.create(in: world.ledger[].allocateOwn()!, Lock(.pageTables, TableSession()))
     for cpu in cpus { world.ledger[].accounts.startTranslating(DomainID(1), cpu: cpu) }
   }
 
   /// Runs an operation on the page tables under their lock, to its end.
   @discardableResult
   func changing(
-    _ body: (borrowing FrameLedger, borrowing TableSession) throws(XenError) -> Void
+    _ body: (borrowing FrameLedger, inout TableSession) throws(XenError) -> Void
   ) -> XenError? {
-    lock[].withLock { work in
+    lock[].withLock { session in
+      session.obey(world.rules(1))
       var error: XenError?
-      do throws(XenError) { try body(ledger[], TableSession(&work, world.rules(1))) } catch let caught {
+      do throws(XenError) { try body(ledger[], &session) } catch let caught {
         error = caught
       }
-      precondition(ledger[].drain(&work))
+      precondition(ledger[].drain(&session.work))
       return error
     }
   }
   @discardableResult func update(_ table: MachineFrame, _ index: Int, _ value: UInt64) -> XenError? {
     changing { ledger, session throws(XenError) in
-      try ledger.updateEntry(EntryChange(table, index, to: value), session)
+      try ledger.updateEntry(EntryChange(table, index, to: value), &session)
     }
   }
   @discardableResult func pin(_ frame: MachineFrame, level: Int) -> XenError? {
-    changing { ledger, session throws(XenError) in try ledger.pin(frame, level: level, session) }
+    changing { ledger, session throws(XenError) in try ledger.pin(frame, level: level, &session) }
   }
 
   /// The scenario with these programs; all CPUs have the address space loaded.

@@ -343,7 +343,7 @@ private func isRefused(_ error: XenError?) -> Bool { error == .invalid || error 
       for bits in [PTE.writeThrough, PTE.cacheDisable, PTE.large, PTE.cacheAttributes] {
         #expect(hostile.tables.update(hostile.l1, 9, entry(memory, isWritable: true, bits)) == .invalid)
       }
-      let isGiven = hostile.tables.work.deviceFrames.insert(device.number, through: device.number)
+      let isGiven = hostile.tables.session.work.deviceFrames.insert(device.number, through: device.number)
       #expect(isGiven)
       for bits in [PTE.writeThrough, PTE.cacheDisable, PTE.large, PTE.cacheAttributes] {
         #expect(hostile.tables.update(hostile.l1, 9, entry(memory, isWritable: true, bits)) == .invalid)

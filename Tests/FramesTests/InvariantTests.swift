@@ -195,7 +195,7 @@ private struct Scene {
       #expect(!world.takeWritable(scene.l2))
       #expect(scene.tables.update(scene.l1, 3, entry(scene.l2)) == .busy)
       // Even so the table can be taken apart: a guest with as many mappings must not stop the machine.
-      try? world.ledger[].unpin(scene.l2, owner: DomainID(1), &scene.tables.work)
+      try? world.ledger[].unpin(scene.l2, owner: DomainID(1), &scene.tables.session.work)
       #expect(world.type(scene.l2).isPinned, "unpinning takes a reference first, and is refused")
       scene.tables.stopUsing(scene.l2)
       #expect(world.count(scene.l2) == FrameLedger.countLimit - 1)
@@ -207,15 +207,15 @@ private struct Scene {
     LedgerWorld.run { world in
       let scene = Scene(world)
       let other = world.frame()
-      try? world.ledger[].unpin(scene.l2, owner: DomainID(1), &scene.tables.work)
-      let isEmpty = scene.tables.work.isEmpty
+      try? world.ledger[].unpin(scene.l2, owner: DomainID(1), &scene.tables.session.work)
+      let isEmpty = scene.tables.session.work.isEmpty
       #expect(!isEmpty)
       #expect(world.broken()?.hasPrefix("T1") == true)
       #expect(world.broken(nothingDies: false) == nil)
       // Nothing is validated before.
       scene.tables.budget = 1
       let error = scene.tables.once { session throws(XenError) in
-        try world.ledger[].pin(other, level: 1, session)
+        try world.ledger[].pin(other, level: 1, &session)
       }
       #expect(error == .restart)
       #expect(world.type(other).raw == 0)

@@ -83,7 +83,7 @@ func entry(_ frame: MachineFrame, isWritable: Bool = false, _ more: UInt64 = 0) 
 final class Tables {
   let world: LedgerWorld
   let id: UInt16
-  var work = PageTableWork()
+  var session = TableSession()
   /// How many units of work each stretch may take.
   var budget = 8192
   /// How often an operation was preempted.
@@ -96,7 +96,7 @@ final class Tables {
 
   /// Runs an operation until it is not preempted any more, then takes apart what it has left. Gives the error, if any.
   func toTheEnd(
-    by rules: EntryRules? = nil, _ body: (borrowing TableSession) throws(XenError) -> Void
+    by rules: EntryRules? = nil, _ body: (inout TableSession) throws(XenError) -> Void
   ) -> XenError? {
     defer { drain() }
     for _ in 0..<100_000 {
@@ -109,11 +109,12 @@ final class Tables {
 
   /// Once only: what a guest that does not go on leaves behind.
   func once(
-    by rules: EntryRules? = nil, _ body: (borrowing TableSession) throws(XenError) -> Void
+    by rules: EntryRules? = nil, _ body: (inout TableSession) throws(XenError) -> Void
   ) -> XenError? {
     stretch {
       do throws(XenError) {
-        try body(TableSession(&work, rules ?? world.rules(id)))
+        session.obey(rules ?? world.rules(id))
+        try body(&session)
         return nil
       } catch { return error }
     }
@@ -129,30 +130,30 @@ final class Tables {
 
   func drain() {
     for _ in 0..<100_000 {
-      if stretch({ world.ledger[].drain(&work) }) { return }
+      if stretch({ world.ledger[].drain(&session.work) }) { return }
       preemptions += 1
     }
     preconditionFailure("the queue does not get empty")
   }
 
   func pin(_ frame: MachineFrame, _ level: Int, _ rules: EntryRules? = nil) -> XenError? {
-    toTheEnd(by: rules) { session throws(XenError) in try world.ledger[].pin(frame, level: level, session) }
+    toTheEnd(by: rules) { session throws(XenError) in try world.ledger[].pin(frame, level: level, &session) }
   }
   func unpin(_ frame: MachineFrame) -> XenError? {
     toTheEnd { session throws(XenError) in
-      try world.ledger[].unpin(frame, owner: DomainID(id), &session.work[])
+      try world.ledger[].unpin(frame, owner: DomainID(id), &session.work)
     }
   }
   func use(_ frame: MachineFrame, _ level: Int) -> XenError? {
-    toTheEnd { session throws(XenError) in try world.ledger[].use(frame, level: level, session) }
+    toTheEnd { session throws(XenError) in try world.ledger[].use(frame, level: level, &session) }
   }
   func stopUsing(_ frame: MachineFrame) {
-    world.ledger[].stopUsing(frame, &work)
+    world.ledger[].stopUsing(frame, &session.work)
     drain()
   }
   func update(_ table: MachineFrame, _ index: Int, _ value: UInt64, _ rules: EntryRules? = nil) -> XenError? {
     toTheEnd(by: rules) { session throws(XenError) in
-      try world.ledger[].updateEntry(EntryChange(table, index, to: value), session)
+      try world.ledger[].updateEntry(EntryChange(table, index, to: value), &session)
     }
   }
 }

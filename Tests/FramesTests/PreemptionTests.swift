@@ -68,18 +68,18 @@ private struct Tree {
         tree.tables.budget = budget
         var stretches = 0
         while tree.tables.once({ session throws(XenError) in
-          try world.ledger[].pin(tree.top, level: 4, session)
+          try world.ledger[].pin(tree.top, level: 4, &session)
         }) == .restart {
           stretches += 1
           #expect(world.broken(nothingDies: false) == nil)
         }
         #expect(stretches > 2)
         #expect(world.type(tree.top).isPinned)
-        try? world.ledger[].unpin(tree.top, owner: DomainID(1), &tree.tables.work)
+        try? world.ledger[].unpin(tree.top, owner: DomainID(1), &tree.tables.session.work)
         var isDone = false
         while !isDone {
           #expect(world.broken(nothingDies: false) == nil)
-          isDone = tree.tables.stretch { world.ledger[].drain(&tree.tables.work) }
+          isDone = tree.tables.stretch { world.ledger[].drain(&tree.tables.session.work) }
         }
         #expect(tree.isIdle())
       }
@@ -94,11 +94,11 @@ private struct Tree {
           tree.tables.budget = budget
           for _ in 0..<stretches {
             _ = tree.tables.once { session throws(XenError) in
-              try world.ledger[].pin(tree.top, level: 4, session)
+              try world.ledger[].pin(tree.top, level: 4, &session)
             }
           }
           // The guest never comes back; its domain ends.
-          for frame in tree.frames { world.ledger[].relinquish(frame, owner: DomainID(1), &tree.tables.work) }
+          for frame in tree.frames { world.ledger[].relinquish(frame, owner: DomainID(1), &tree.tables.session.work) }
           tree.tables.drain()
           #expect(tree.isIdle(), "\(stretches) stretches of \(budget)")
         }
@@ -113,11 +113,11 @@ private struct Tree {
         tree.tables.budget = 3
         for _ in 0..<stretches {
           _ = tree.tables.once { session throws(XenError) in
-            try world.ledger[].pin(tree.top, level: 4, session)
+            try world.ledger[].pin(tree.top, level: 4, &session)
           }
         }
         // Tables at which it was waiting have no other name that anybody would come back by.
-        world.ledger[].relinquish(tree.top, owner: DomainID(1), &tree.tables.work)
+        world.ledger[].relinquish(tree.top, owner: DomainID(1), &tree.tables.session.work)
         tree.tables.drain()
         #expect(tree.isIdle(), "\(stretches) stretches")
       }
@@ -134,7 +134,7 @@ private struct Tree {
           tree.tables.budget = 5
           for _ in 0..<stretches {
             _ = tree.tables.once { session throws(XenError) in
-              try world.ledger[].pin(tree.top, level: 4, session)
+              try world.ledger[].pin(tree.top, level: 4, &session)
             }
           }
           // A half-done table must not stand in its owner's way. (One that a half-done table above it holds must.)
@@ -143,7 +143,7 @@ private struct Tree {
           #expect((error == nil) == !isTable, "\(stretches) stretches, frame \(number)")
           #expect(world.broken() == nil)
           if error == nil { #expect(tree.tables.update(other, 0, 0) == nil) }
-          for frame in tree.frames { world.ledger[].relinquish(frame, owner: DomainID(1), &tree.tables.work) }
+          for frame in tree.frames { world.ledger[].relinquish(frame, owner: DomainID(1), &tree.tables.session.work) }
           tree.tables.drain()
           #expect(tree.isIdle())
         }
@@ -187,7 +187,7 @@ private struct Tree {
         tree.tables.budget = 4
         for index in 0..<stretches {
           _ = tree.tables.once { session throws(XenError) in
-            try world.ledger[].pin(index & 1 == 0 ? tree.top : second, level: 4, session)
+            try world.ledger[].pin(index & 1 == 0 ? tree.top : second, level: 4, &session)
           }
           #expect(world.broken(nothingDies: false) == nil)
         }

@@ -57,7 +57,7 @@ open class SimulatedGuest {
     }
     let root = self.root
     domain.changingTables { session in
-      do { try ledger[].use(root, level: 4, session) } catch {
+      do { try ledger[].use(root, level: 4, &session) } catch {
         preconditionFailure("a guest's tables were refused")
       }
     }
@@ -103,7 +103,7 @@ open class SimulatedGuest {
   /// How many of them it did not have at the start.
   public var gained: UInt64 { owned - SimulatedGuest.frames }
   /// Whether none of its tables waits to be taken apart.
-  public var hasNoDeadTables: Bool { domain[].pageTables.withLock { $0.isEmpty } }
+  public var hasNoDeadTables: Bool { domain[].pageTables.withLock { $0.work.isEmpty } }
 
   // ---- The empty places ----
 

@@ -189,8 +189,8 @@ struct Domain0Builder {
   func adopt(_ root: MachineFrame, _ vcpu: Ref<VCPU>) {
     domain.changingTables { session in
       do throws(XenError) {
-        try ledger[].pin(root, level: 4, session)
-        try ledger[].use(root, level: 4, session)
+        try ledger[].pin(root, level: 4, &session)
+        try ledger[].use(root, level: 4, &session)
       } catch {
         BootFailure.stop("Domain 0's first page tables were refused; this is a bug of Martlet's")
       }

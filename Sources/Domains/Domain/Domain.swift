@@ -77,7 +77,7 @@ public struct Domain: ~Copyable {
   /// Life and death.
   public var life: Lock<DomainLife>
   /// Its page tables: who holds this may validate and change entries.
-  public var pageTables: Lock<PageTableWork>
+  public var pageTables: Lock<TableSession>
   /// Its event channels; they have locks of their own inside.
   public var events: EventChannels
   /// Its grant table.
@@ -104,7 +104,7 @@ public struct Domain: ~Copyable {
     counter = .native(kilohertz: Timekeeping.kilohertz)
     self.maximumVCPUs = min(maximumVCPUs, Domain.vcpuLimit)
     life = Lock(.domain, DomainLife())
-    pageTables = Lock(.pageTables, PageTableWork())
+    pageTables = Lock(.pageTables, TableSession())
     self.room = room
     events = EventChannels(room: room, maximumPort: highestPort)
     self.grants = Lock(.grantTable, grants)

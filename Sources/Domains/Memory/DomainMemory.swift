@@ -70,7 +70,7 @@ extension Ref where T == Domain {
     defer { ledger[].drop(frame) }
     guard ledger[].isAllocated(frame) else { return false }
     if ledger[].type(frame).isPinned {
-      changingTables { session in try? ledger[].unpin(frame, owner: id, &session.work[]) }
+      changingTables { session in try? ledger[].unpin(frame, owner: id, &session.work) }
     }
     // Before the allocation ends: afterwards the frame may already be another's.
     Ref<Hypervisor>.shared[].machineToPhysical.store(frame, MachineToPhysical.invalid)

@@ -15,7 +15,7 @@ extension Ref where T == Domain {
   @discardableResult
   @inline(__always)
   public func changingTables<R, E: Error>(
-    _ body: (borrowing TableSession) throws(E) -> R
+    _ body: (inout TableSession) throws(E) -> R
   ) throws(E) -> R {
     try changingTables(by: entryRules(), body)
   }
@@ -24,11 +24,12 @@ extension Ref where T == Domain {
   @discardableResult
   @inline(__always)
   public func changingTables<R, E: Error>(
-    by rules: EntryRules, _ body: (borrowing TableSession) throws(E) -> R
+    by rules: EntryRules, _ body: (inout TableSession) throws(E) -> R
   ) throws(E) -> R {
-    try self[].pageTables.withLock { work throws(E) in
-      defer { PhysicalCPU.noteTeardown(work.isEmpty) }
-      return try body(TableSession(&work, rules))
+    try self[].pageTables.withLock { session throws(E) in
+      session.obey(rules)
+      defer { PhysicalCPU.noteTeardown(session.work.isEmpty) }
+      return try body(&session)
     }
   }
 

@@ -43,7 +43,7 @@ extension Ref where T == VCPU {
   func load(_ cpu: Ref<PhysicalCPU>, _ frame: Ref<TrapFrame>) {
     let domain = self[].domain
     // Others may have left work on the domain's tables while none of its vCPUs ran here (rule T1).
-    PhysicalCPU.noteTeardown(domain[].pageTables.withLock { $0.isEmpty })
+    PhysicalCPU.noteTeardown(domain[].pageTables.withLock { $0.work.isEmpty })
     cpu[].area.loadLDT(entries: self[].ldtEntries)
     loadCR4()
     loadTimeStampAuxiliary(cpu)

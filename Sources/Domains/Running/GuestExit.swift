@@ -96,7 +96,7 @@ public enum GuestExit {
   /// Rule T1: the running domain's dead page tables are taken apart before its guest goes on, a stretch at a time.
   private static func drain(_ cpu: Ref<PhysicalCPU>) {
     guard let domain = cpu[].vcpu?[].domain else { return }
-    let isDone = domain[].pageTables.withLock { ledger[].drain(&$0) }
+    let isDone = domain[].pageTables.withLock { ledger[].drain(&$0.work) }
     // More to do: let others run and interrupts in, then come back.
     if !isDone {
       cpu[].work.fetchOr(CPUWork.teardown | CPUWork.schedule)

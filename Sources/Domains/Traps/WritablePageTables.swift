@@ -59,7 +59,7 @@ enum WritablePageTables {
     _ new: UInt64, over old: UInt64, _ table: MachineFrame, _ index: Int, _ domain: Ref<Domain>
   ) throws(XenError) -> Bool {
     try domain.changingTables { session throws(XenError) in
-      try ledger[].updateEntry(EntryChange(table, index, to: new, expected: old), session)
+      try ledger[].updateEntry(EntryChange(table, index, to: new, expected: old), &session)
     }
   }
 

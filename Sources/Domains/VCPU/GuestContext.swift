@@ -149,12 +149,12 @@ public enum GuestContext {
     /// Counts the domain's use of all of them, or of none. Page tables may be preempted, so they come first and one by one.
     func use(_ domain: Ref<Domain>) throws(XenError) {
       try domain.changingTables { session throws(XenError) in
-        try ledger[].use(kernel, level: 4, session)
+        try ledger[].use(kernel, level: 4, &session)
         guard let user else { return }
         do throws(XenError) {
-          try ledger[].use(user, level: 4, session)
+          try ledger[].use(user, level: 4, &session)
         } catch {
-          ledger[].stopUsing(kernel, &session.work[])
+          ledger[].stopUsing(kernel, &session.work)
           throw error
         }
       }
@@ -162,8 +162,8 @@ public enum GuestContext {
         do { try ledger[].useDescriptors(gdt[page], owner: domain[].id) } catch {
           for earlier in 0..<page { ledger[].stopUsingDescriptors(gdt[earlier]) }
           domain.changingTables { session in
-            ledger[].stopUsing(kernel, &session.work[])
-            if let user { ledger[].stopUsing(user, &session.work[]) }
+            ledger[].stopUsing(kernel, &session.work)
+            if let user { ledger[].stopUsing(user, &session.work) }
           }
           throw .invalid
         }

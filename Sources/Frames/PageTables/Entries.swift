@@ -24,7 +24,7 @@ extension FrameLedger {
   ///   frame in another use; `notPermitted` for device memory without the right; `restart` if a half-validated table is in the way
   ///   (it is then in the teardown queue).
   @inline(__always)
-  func admitLevel1(_ raw: UInt64, _ session: borrowing TableSession) throws(XenError) -> UInt64 {
+  func admitLevel1(_ raw: UInt64, _ session: inout TableSession) throws(XenError) -> UInt64 {
     guard raw & PTE.present != 0 else { return raw }
     let rules = session.rules
     guard raw & rules.reserved == 0 else { throw .invalid }
@@ -33,18 +33,18 @@ extension FrameLedger {
     if raw & PTE.cacheAttributes != 0 && !rules.mayMapDevices {
       // A domain that has been given some devices chooses caching for those. Memory it gets as it is: written past the caches, what
       // the hypervisor checks in a page table would not be what the CPU walks. (Who drives the hardware could do as much by DMA.)
-      guard !session.work[].deviceFrames.isEmpty, owner(frame) == .io else { throw .invalid }
+      guard !session.work.deviceFrames.isEmpty, owner(frame) == .io else { throw .invalid }
     }
     if raw & PTE.writable != 0 ? takeWritable(frame, owner: rules.frameOwner) : take(frame, owner: rules.frameOwner) {
       if rules.frameOwner != rules.tableOwner { noteForeign(frame) }
       return entry
     }
-    return try admitUncommonLevel1(entry, frame, session)
+    return try admitUncommonLevel1(entry, frame, &session)
   }
 
   @inline(never)
   func admitUncommonLevel1(
-    _ entry: UInt64, _ frame: MachineFrame, _ session: borrowing TableSession
+    _ entry: UInt64, _ frame: MachineFrame, _ session: inout TableSession
   ) throws(XenError) -> UInt64 {
     let rules = session.rules
     let owner = self.owner(frame)
@@ -52,14 +52,14 @@ extension FrameLedger {
       // Device memory: not counted, as nobody can own it.
       guard
         rules.mayMapDevices
-          || rules.usesOwnDevices && session.work[].deviceFrames.contains(frame.number, through: frame.number),
+          || rules.usesOwnDevices && session.work.deviceFrames.contains(frame.number, through: frame.number),
         !rules.forbidsDevice(frame)
       else { throw .notPermitted }
       return entry
     }
     // A table of the domain's own whose validation stopped half-way must not stand in the way of its owner.
     if owner == rules.tableOwner && type(frame).isPartial && !type(frame).isDying && !type(frame).isActive {
-      abandon(frame, &session.work[])
+      abandon(frame, &session.work)
       throw .restart
     }
     // The frame is theirs, but as a page table or the like it cannot be written.

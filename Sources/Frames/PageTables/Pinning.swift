@@ -7,10 +7,10 @@ extension FrameLedger {
   /// Pins a frame as page table of `level`: it stays validated until unpinned. Under the owner's page-table lock.
   ///
   /// - Throws: `invalid` if it cannot be such a table or is pinned already; `restart` when preempted.
-  public func pin(_ frame: MachineFrame, level: Int, _ session: borrowing TableSession) throws(XenError) {
-    try use(frame, level: level, session)
+  public func pin(_ frame: MachineFrame, level: Int, _ session: inout TableSession) throws(XenError) {
+    try use(frame, level: level, &session)
     if words.fetchOr(typeIndex(frame), TypeWord.pinned) & TypeWord.pinned != 0 {
-      release(frame, &session.work[])
+      release(frame, &session.work)
       drop(frame)
       throw .invalid
     }
@@ -31,10 +31,10 @@ extension FrameLedger {
 
   /// Takes a reference and a use as page table of `level`, for a base pointer. `stopUsing` gives them up.
   @inline(__always)
-  public func use(_ frame: MachineFrame, level: Int, _ session: borrowing TableSession) throws(XenError) {
-    try takeDeadApart(session)
+  public func use(_ frame: MachineFrame, level: Int, _ session: inout TableSession) throws(XenError) {
+    try takeDeadApart(&session)
     guard take(frame, owner: session.rules.tableOwner) else { throw .invalid }
-    do { try promote(frame, level: level, session) } catch {
+    do { try promote(frame, level: level, &session) } catch {
       drop(frame)
       throw error
     }

@@ -88,8 +88,8 @@ extension FrameLedger {
   ///
   /// - Throws: `restart` if the stretch is over before all are.
   @inline(__always)
-  func takeDeadApart(_ session: borrowing TableSession) throws(XenError) {
-    if !session.work[].isEmpty { guard drain(&session.work[]) else { throw .restart } }
+  func takeDeadApart(_ session: inout TableSession) throws(XenError) {
+    if !session.work.isEmpty { guard drain(&session.work) else { throw .restart } }
   }
 
   /// Takes queued tables apart until there are none or the stretch is over. Gives whether none are left. (Rule T1.)

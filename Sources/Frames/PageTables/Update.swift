@@ -36,17 +36,17 @@ extension FrameLedger {
   /// - Throws: `invalid` if the entry is bad or the frame cannot be written; `notPermitted`; `restart` when preempted.
   @discardableResult
   @inline(__always)
-  public func updateEntry(_ change: EntryChange, _ session: borrowing TableSession) throws(XenError) -> Bool {
-    try takeDeadApart(session)
+  public func updateEntry(_ change: EntryChange, _ session: inout TableSession) throws(XenError) -> Bool {
+    try takeDeadApart(&session)
     let word = type(change.table)
     if word.type == .level1 && word.isValidated && word.count > 0 && owner(change.table) == session.rules.tableOwner {
-      return try updateLevel1(change, session)
+      return try updateLevel1(change, &session)
     }
-    return try updateOther(change, session)
+    return try updateOther(change, &session)
   }
 
   @inline(__always)
-  private func updateLevel1(_ change: EntryChange, _ session: borrowing TableSession) throws(XenError) -> Bool {
+  private func updateLevel1(_ change: EntryChange, _ session: inout TableSession) throws(XenError) -> Bool {
     let raw = change.raw
     let old = PhysicalWindow.load(change.table, word: change.index)
     // Same frame with the same rights: the references stay as they are.
@@ -57,7 +57,7 @@ extension FrameLedger {
       let kept = raw & PTE.grantMapping != 0 ? PTE.user | PTE.accessed : PTE.user
       return exchange(change, raw | kept) != nil
     }
-    let entry = try admitLevel1(raw, session)
+    let entry = try admitLevel1(raw, &session)
     guard let gone = exchange(change, entry) else {
       dismissLevel1(entry)
       return false
@@ -85,7 +85,7 @@ extension FrameLedger {
   }
 
   @inline(never)
-  private func updateOther(_ change: EntryChange, _ session: borrowing TableSession) throws(XenError) -> Bool {
+  private func updateOther(_ change: EntryChange, _ session: inout TableSession) throws(XenError) -> Bool {
     let (table, index, raw, rules) = (change.table, change.index, change.raw, session.rules)
     guard take(table, owner: rules.tableOwner) else { throw .invalid }
     defer { drop(table) }
@@ -96,7 +96,7 @@ extension FrameLedger {
       defer { dropType(table) }
       return exchange(change, raw) != nil
     }
-    if level == 1 { return try updateLevel1(change, session) }
+    if level == 1 { return try updateLevel1(change, &session) }
     guard !isHypervisorSlot(level, index) else { throw .invalid }
     var entry = raw
     if raw & PTE.present != 0 {
@@ -110,7 +110,7 @@ extension FrameLedger {
       guard take(target, owner: rules.tableOwner) else { throw .invalid }
       do {
         if !admitLinear(entry, in: table, level: level, target: target) {
-          try promote(target, level: level &- 1, session)
+          try promote(target, level: level &- 1, &session)
         }
       } catch {
         drop(target)
@@ -118,10 +118,10 @@ extension FrameLedger {
       }
     }
     guard let gone = exchange(change, entry) else {
-      dismissHigher(entry, from: table, level: level, &session.work[])
+      dismissHigher(entry, from: table, level: level, &session.work)
       return false
     }
-    dismissHigher(gone, from: table, level: level, &session.work[])
+    dismissHigher(gone, from: table, level: level, &session.work)
     return true
   }
 

@@ -29,10 +29,10 @@ extension FrameLedger {
   /// domain's page-table lock.
   ///
   /// - Throws: `invalid` if the frame is in another use or an entry is bad; `restart` if the stretch is over.
-  func promote(_ frame: MachineFrame, level: Int, _ session: borrowing TableSession) throws(XenError) {
+  func promote(_ frame: MachineFrame, level: Int, _ session: inout TableSession) throws(XenError) {
     if takeValidated(frame, level: level) { return }
-    try claim(frame, level: level, &session.work[])
-    try validate(frame, level: level, session)
+    try claim(frame, level: level, &session.work)
+    try validate(frame, level: level, &session)
   }
 
   /// Adds a use of a table that is validated already. False if it is not a table of that level.
@@ -80,7 +80,7 @@ extension FrameLedger {
 
   /// Validates a partial table to the end, and gives it one use.
   private func validate(
-    _ top: MachineFrame, level topLevel: Int, _ session: borrowing TableSession
+    _ top: MachineFrame, level topLevel: Int, _ session: inout TableSession
   ) throws(XenError) {
     // The tables from the top down to the one at work, by level.
     var path = InlineArray<5, MachineFrame>(repeating: .invalid)
@@ -92,10 +92,10 @@ extension FrameLedger {
       do {
         let waiting: MachineFrame?
         if level == 1 {
-          try admitAllLevel1(table, session)
+          try admitAllLevel1(table, &session)
           waiting = nil
         } else {
-          waiting = try admitHigherUntilBlocked(table, level: level, session)
+          waiting = try admitHigherUntilBlocked(table, level: level, &session)
         }
         if let lower = waiting {
           level &-= 1
@@ -107,7 +107,7 @@ extension FrameLedger {
         // The references that the waiting entries took for the tables below them.
         for each in level...topLevel { words.fetchAnd(typeIndex(path[each]), ~TypeWord.active) }
         for above in level..<topLevel { drop(path[above]) }
-        if error != .restart { for each in level...topLevel { abandon(path[each], &session.work[]) } }
+        if error != .restart { for each in level...topLevel { abandon(path[each], &session.work) } }
         throw error
       }
       complete(table, level: level)
@@ -126,7 +126,7 @@ extension FrameLedger {
     drop(table)
   }
 
-  private func admitAllLevel1(_ table: MachineFrame, _ session: borrowing TableSession) throws(XenError) {
+  private func admitAllLevel1(_ table: MachineFrame, _ session: inout TableSession) throws(XenError) {
     var index = progress(table)
     while true {
       index = PhysicalWindow.firstWord(table, from: index, with: PTE.present)
@@ -140,7 +140,7 @@ extension FrameLedger {
       // The guest cannot change it any more, but let nothing hang on that here.
       if raw & PTE.present != 0 {
         do {
-          let entry = try admitLevel1(raw, session)
+          let entry = try admitLevel1(raw, &session)
           if entry != raw { PhysicalWindow.store(table, word: index, entry) }
         } catch {
           setProgress(table, index)
@@ -155,7 +155,7 @@ extension FrameLedger {
   /// Admits entries until the table is through (nil) or one leads to a table that must be validated first: that is given, with
   /// a reference taken for the entry.
   private func admitHigherUntilBlocked(
-    _ table: MachineFrame, level: Int, _ session: borrowing TableSession
+    _ table: MachineFrame, level: Int, _ session: inout TableSession
   ) throws(XenError) -> MachineFrame? {
     let rules = session.rules
     var index = progress(table)
@@ -187,7 +187,7 @@ extension FrameLedger {
         continue
       }
       // Going down costs nothing by itself: the entries below do, so that every stretch gets somewhere.
-      do { try claim(target, level: level &- 1, &session.work[]) } catch {
+      do { try claim(target, level: level &- 1, &session.work) } catch {
         drop(target)
         throw error
       }

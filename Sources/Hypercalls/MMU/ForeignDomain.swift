@@ -55,6 +55,6 @@ extension Hypercall {
   /// - Returns: Whether none are left. The caller's own are no matter of this call (`GuestExit`).
   func settleTables(of other: Ref<Domain>) -> Bool {
     if other == domain { return true }
-    return other[].pageTables.withLock { ledger[].drain(&$0) }
+    return other[].pageTables.withLock { ledger[].drain(&$0.work) }
   }
 }

@@ -40,11 +40,11 @@ extension Hypercall {
     switch command {
     case MMUExtOperation.pinLevel1...MMUExtOperation.pinLevel4:
       try owner.changingTables { session throws(XenError) in
-        try ledger[].pin(frame, level: Int(command) &+ 1, session)
+        try ledger[].pin(frame, level: Int(command) &+ 1, &session)
       }
     case MMUExtOperation.unpin:
       try owner.changingTables { session throws(XenError) in
-        try ledger[].unpin(frame, owner: owner[].id, &session.work[])
+        try ledger[].unpin(frame, owner: owner[].id, &session.work)
       }
     case MMUExtOperation.newBasePointer: try newBasePointer(frame)
     case MMUExtOperation.newUserBasePointer: try newUserBasePointer(frame)
@@ -78,12 +78,12 @@ extension Hypercall {
     let old = vcpu[].kernelTable
     if old == frame { return TLB.flushLocal() }
     try domain.changingTables { session throws(XenError) in
-      try ledger[].use(frame, level: 4, session)
+      try ledger[].use(frame, level: 4, &session)
       showMachineToPhysical(frame, true)
       // The new one first: the CPU must not be left on a table that is being taken apart.
       vcpu[].kernelTable = frame
       TLB.setPageTable(frame)
-      if let old { ledger[].stopUsing(old, &session.work[]) }
+      if let old { ledger[].stopUsing(old, &session.work) }
     }
   }
 
@@ -94,11 +94,11 @@ extension Hypercall {
     if old == new { return }
     try domain.changingTables { session throws(XenError) in
       if let new {
-        try ledger[].use(new, level: 4, session)
+        try ledger[].use(new, level: 4, &session)
         showMachineToPhysical(new, domain[].assists.load() & VMAssist.strictM2P == 0)
       }
       vcpu[].userTable = new
-      if let old { ledger[].stopUsing(old, &session.work[]) }
+      if let old { ledger[].stopUsing(old, &session.work) }
     }
   }
 

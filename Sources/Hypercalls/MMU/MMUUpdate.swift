@@ -45,7 +45,7 @@ extension Hypercall {
       guard PhysicalWindow.contains(table), pointer & 4 == 0 else { throw .invalid }
       let change = EntryChange(table, index, to: value, keepsAccessedDirty: pointer & 3 == 2)
       try target.tables.changingTables(by: target.rules) { session throws(XenError) in
-        try ledger[].updateEntry(change, session)
+        try ledger[].updateEntry(change, &session)
       }
     case 1:
       let frame = MachineFrame(physical: pointer)

@@ -28,7 +28,7 @@ extension Hypercall {
       throw .invalid
     }
     try domain.changingTables(by: rules) { session throws(XenError) in
-      try ledger[].updateEntry(EntryChange(place.table, place.index, to: value), session)
+      try ledger[].updateEntry(EntryChange(place.table, place.index, to: value), &session)
     }
     if flags & MappingFlush.kind != 0 { try flush(linear, flags) }
     return .success

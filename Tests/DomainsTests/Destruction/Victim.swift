@@ -147,7 +147,7 @@ enum Resource: CaseIterable {
       Stretch.begin()
       Simulation.stretchUnits = 4
       let isStopped = domain.changingTables { session in
-        do throws(XenError) { try ledger[].pin(root, level: 4, session) } catch { return error == .restart }
+        do throws(XenError) { try ledger[].pin(root, level: 4, &session) } catch { return error == .restart }
         return false
       }
       #expect(isStopped)
@@ -156,8 +156,8 @@ enum Resource: CaseIterable {
     case .basePointers:
       let (kernel, user) = (tables(domain), tables(domain))
       try domain.changingTables { session in
-        try ledger[].use(kernel, level: 4, session)
-        try ledger[].use(user, level: 4, session)
+        try ledger[].use(kernel, level: 4, &session)
+        try ledger[].use(user, level: 4, &session)
       }
       vcpu[].kernelTable = kernel
       vcpu[].userTable = user
@@ -246,7 +246,7 @@ enum Resource: CaseIterable {
 
   private func pin(_ root: MachineFrame, _ domain: Ref<Domain>) throws {
     try domain.changingTables { session in
-      try ledger[].pin(root, level: 4, session)
+      try ledger[].pin(root, level: 4, &session)
     }
   }
 }

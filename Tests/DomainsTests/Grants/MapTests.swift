@@ -260,7 +260,7 @@ extension GrantTests {
           tableOwner: DomainID(2), frameOwner: DomainID(2), mayMapDevices: false, physicalBits: 40,
           hypervisorRoot: b.root)
         try b.domain.changingTables(by: rules) { session in
-          _ = try ledger[].updateEntry(EntryChange(b.slotTable, 0, to: clean), session)
+          _ = try ledger[].updateEntry(EntryChange(b.slotTable, 0, to: clean), &session)
         }
         #expect(b.entry(0) & PTE.accessed != 0)
         #expect(b.unmap(mapped.handle, b.slot(0)) == .okay)

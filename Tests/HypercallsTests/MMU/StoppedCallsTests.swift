@@ -92,9 +92,9 @@ import XenABI
       results.append(Int64(guest.get64(0x800) & 0xffff_ffff))
       // What is left to take apart is taken apart on the way out.
       let domain = guest.domain
-      while !domain[].pageTables.withLock({ work in
+      while !domain[].pageTables.withLock({ session in
         Stretch.begin()
-        return ledger[].drain(&work)
+        return ledger[].drain(&session.work)
       }) {}
       return results
     }

@@ -159,12 +159,12 @@ import XenABI
         tableOwner: guest.id, frameOwner: guest.id, mayMapDevices: false, physicalBits: 40,
         hypervisorRoot: Ref<Hypervisor>.shared[].tables.root)
       guest.domain.changingTables(by: rules) { session in
-        do { try ledger[].pin(frame, level: 1, session) } catch { Issue.record("cannot pin") }
+        do { try ledger[].pin(frame, level: 1, &session) } catch { Issue.record("cannot pin") }
       }
       guest.set64(0x100, frame.number)
       #expect(Self.ask(guest, XENMEM_decrease_reservation, count: 1) == 1)
       #expect(!ledger[].type(frame).isPinned)
-      let isDrained = guest.domain[].pageTables.withLock { ledger[].drain(&$0) }
+      let isDrained = guest.domain[].pageTables.withLock { ledger[].drain(&$0.work) }
       #expect(isDrained)
       #expect(ledger[].count(frame) == 0 && guest.gained == 0)
     }

@@ -31,7 +31,7 @@ extension Ref where T == Domain {
   private func release(_ frame: MachineFrame, _ id: DomainID) {
     let type = ledger[].type(frame)
     if type.isPinned || type.isPartial {
-      self[].pageTables.withLock { ledger[].relinquish(frame, owner: id, &$0) }
+      self[].pageTables.withLock { ledger[].relinquish(frame, owner: id, &$0.work) }
     }
     guard ledger[].isAllocated(frame) else { return }
     // Before the allocation ends: afterwards the frame may already be another's.
@@ -41,6 +41,6 @@ extension Ref where T == Domain {
 
   /// Takes some tables apart. Gives whether none is left for that.
   private func drainTables() -> Bool {
-    self[].pageTables.withLock { ledger[].drain(&$0) }
+    self[].pageTables.withLock { ledger[].drain(&$0.work) }
   }
 }

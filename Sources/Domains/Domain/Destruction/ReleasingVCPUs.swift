@@ -55,9 +55,9 @@ extension Ref where T == VCPU {
     let (kernel, user) = (self[].kernelTable, self[].userTable)
     self[].kernelTable = nil
     self[].userTable = nil
-    domain[].pageTables.withLock { work in
-      if let kernel { ledger[].stopUsing(kernel, &work) }
-      if let user { ledger[].stopUsing(user, &work) }
+    domain[].pageTables.withLock { session in
+      if let kernel { ledger[].stopUsing(kernel, &session.work) }
+      if let user { ledger[].stopUsing(user, &session.work) }
     }
     setGDT(InlineArray(repeating: .invalid), count: 0, entries: 0)
     self[].ldtEntries = 0

@@ -21,9 +21,10 @@ func setDeviceMemoryPermission(_ call: inout Hypercall, _ request: DomainRequest
   guard call.domain[].mayUseHardware, !ledger[].forbiddenDevices.touches(first, through: end &- 1) else {
     throw .notPermitted
   }
-  let isDone = request.domain[].pageTables.withLock { work in
+  let isDone = request.domain[].pageTables.withLock { session in
     wire.allow_access != 0
-      ? work.deviceFrames.insert(first, through: end &- 1) : work.deviceFrames.remove(first, through: end &- 1)
+      ? session.work.deviceFrames.insert(first, through: end &- 1)
+      : session.work.deviceFrames.remove(first, through: end &- 1)
   }
   guard isDone else { throw .noMemory }
   return .success
