@@ -26,7 +26,7 @@ var targets: [Target] = [
   .target(name: "CMachine"),
   .target(name: "Machine", dependencies: ["CMachine"], swiftSettings: safe),
   .target(name: "Decompression", swiftSettings: safe),
-  .target(name: "Instructions", swiftSettings: safe),
+  .target(name: "Instructions", dependencies: ["Machine"], swiftSettings: safe),
   .target(name: "Scheduling", swiftSettings: safe),
   .target(name: "Images", dependencies: ["Machine"], swiftSettings: safe),
   .target(name: "Frames", dependencies: ["XenABI", "Machine"], swiftSettings: safe),

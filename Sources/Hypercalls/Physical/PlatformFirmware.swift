@@ -52,9 +52,11 @@ func platformQuirk(_ at: LinearAddress) throws(XenError) {
 func memoryType(_ at: LinearAddress) throws(XenError) {
   var request = try GuestMemory.fetch(at, initial: xenpf_read_memtype())
   // IA32_MTRRCAP: how many pairs there are in bits 7 to 0. The first pair is 0x200, 0x201.
-  guard let capabilities = Registers.msr(0xfe) else { throw .notSupported }
+  guard let capabilities = Registers.msr(MSRNumber.memoryTypeCapabilities) else { throw .notSupported }
   guard UInt64(request.reg) < capabilities & 0xff else { throw .invalid }
-  guard let base = Registers.msr(0x200 &+ 2 &* request.reg), let mask = Registers.msr(0x201 &+ 2 &* request.reg) else {
+  guard let base = Registers.msr(MSRNumber.memoryTypeRanges.lowerBound &+ 2 &* request.reg),
+    let mask = Registers.msr(MSRNumber.memoryTypeRanges.lowerBound &+ 2 &* request.reg &+ 1)
+  else {
     throw .notSupported
   }
   let range = MemoryTypeRange(base: base, mask: mask, physicalBits: CPUFeatures.current.physicalBits)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The hypervisor's own leaves from 0x40000000, as the public header arch-x86/cpuid.h lays them out.
+import Machine
 
 extension CPUIDPolicy {
   /// `XEN_CPUID_MAX_NUM_LEAVES` leaves after `XEN_CPUID_FIRST_LEAF`.

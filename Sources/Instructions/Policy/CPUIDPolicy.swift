@@ -2,6 +2,7 @@
 //
 // What CPUID tells a PV guest. A policy is made once per domain from the processor's own answers; after that each CPUID
 // is a few masks over what the processor says. Leaves that are not named here answer zero.
+import Machine
 
 /// CPUID as one PV domain sees it.
 public struct CPUIDPolicy: Sendable {
@@ -150,7 +151,7 @@ public struct CPUIDPolicy: Sendable {
     result.eax = signature
     result.ebx = (host.ebx & 0x0000_ffff) | (topology.identifiers << 16) | ((processor.index &* 2) << 24)
     result.ecx = (host.ecx & visible(.basicECX)) | alwaysSet
-    if result.ecx & (1 << 26) != 0 && processor.cr4 & (1 << 18) != 0 { result.ecx |= 1 << 27 }
+    if result.ecx & (1 << 26) != 0 && processor.cr4 & CR4.extendedStates != 0 { result.ecx |= 1 << 27 }
     result.edx = host.edx & visible(.basicEDX)
     if topology.hasSeveral { result.edx |= 1 << 28 }
     return result

@@ -136,11 +136,11 @@ public struct CPUArea: BitwiseCopyable {
       let compatStub = unsafe martlet_compat_stubs_address().load(fromByteOffset: number &* 8, as: UInt64.self)
       unsafe martlet_syscall_slots_address().storeBytes(
         of: stackTop, toByteOffset: number &* Int(MARTLET_SYSCALL_SLOT_SIZE) &+ 8, as: UInt64.self)
-      martlet_wrmsr(0xc000_0081, UInt64(MARTLET_GUEST_CS32) &<< 48 | UInt64(MARTLET_CS) &<< 32)
-      martlet_wrmsr(0xc000_0082, stub)
-      martlet_wrmsr(0xc000_0083, compatStub)
+      martlet_wrmsr(MSRNumber.systemCallTarget, UInt64(MARTLET_GUEST_CS32) &<< 48 | UInt64(MARTLET_CS) &<< 32)
+      martlet_wrmsr(MSRNumber.systemCallEntry, stub)
+      martlet_wrmsr(MSRNumber.systemCallEntry32, compatStub)
       // Cleared on entry: TF, IF, DF, IOPL, NT, RF, VM, AC.
-      martlet_wrmsr(0xc000_0084, 0x7_7700)
+      martlet_wrmsr(MSRNumber.systemCallMask, 0x7_7700)
     }
   #endif
 

@@ -65,8 +65,8 @@ public struct CPUFeatures: BitwiseCopyable {
       f.smep = seven.ebx & (1 &<< 7) != 0
       f.smap = seven.ebx & (1 &<< 20) != 0
       f.umip = seven.ecx & (1 &<< 2) != 0
-      // IA32_ARCH_CAPABILITIES, bit 7.
-      if seven.edx & (1 &<< 29) != 0, let capabilities = Registers.msr(0x10a) {
+      // Bit 7 says that IA32_TSX_CTRL is there.
+      if seven.edx & (1 &<< 29) != 0, let capabilities = Registers.msr(MSRNumber.architecturalCapabilities) {
         f.transactionControl = capabilities & (1 &<< 7) != 0
       }
       f.timeStampAuxiliary = seven.ecx & (1 &<< 22) != 0

@@ -34,23 +34,24 @@ public struct MachineCheckError: BitwiseCopyable {
 
 /// The banks of the CPU that runs this.
 public enum MachineCheckBanks {
-  private static let capabilities: UInt32 = 0x179
-  private static let globalStatus: UInt32 = 0x17a
-  private static let globalControl: UInt32 = 0x17b
-  private static func control(_ bank: Int) -> UInt32 { 0x400 &+ 4 &* UInt32(bank) }
+  private static func control(_ bank: Int) -> UInt32 {
+    MSRNumber.banks.lowerBound &+ 4 &* UInt32(bank)
+  }
   private static func status(_ bank: Int) -> UInt32 { control(bank) &+ 1 }
 
   /// How many there are.
   public static var count: Int {
-    guard CPUFeatures.current.machineCheckBanks, let value = Registers.msr(capabilities) else { return 0 }
+    guard CPUFeatures.current.machineCheckBanks, let value = Registers.msr(MSRNumber.machineCheckCapabilities) else {
+      return 0
+    }
     return min(Int(value & 0xff), 64)
   }
 
   /// Whether an error that nobody has to act on at once is told as such (MCG_SER_P).
-  public static var tellsRecoverable: Bool { (Registers.msr(capabilities) ?? 0) &>> 24 & 1 != 0 }
+  public static var tellsRecoverable: Bool { (Registers.msr(MSRNumber.machineCheckCapabilities) ?? 0) &>> 24 & 1 != 0 }
 
   /// Whether what was interrupted can be gone on with (RIPV of IA32_MCG_STATUS); false without banks, of which nothing is known.
-  public static var canGoOn: Bool { count > 0 && (Registers.msr(globalStatus) ?? 0) & 1 != 0 }
+  public static var canGoOn: Bool { count > 0 && (Registers.msr(MSRNumber.machineCheckStatus) ?? 0) & 1 != 0 }
 
   /// What a bank tells of; nil if it is nothing.
   public static func error(_ bank: Int) -> MachineCheckError? {
@@ -64,14 +65,16 @@ public enum MachineCheckBanks {
   public static func clear(_ bank: Int) { Registers.setMSR(status(bank), 0) }
 
   /// A machine check has been dealt with: the next one is an exception again, and no shutdown.
-  public static func finish() { if count > 0 { Registers.setMSR(globalStatus, 0) } }
+  public static func finish() { if count > 0 { Registers.setMSR(MSRNumber.machineCheckStatus, 0) } }
 
   /// Has every bank report errors, and errors be exceptions. Once on each CPU, when it has its interrupt table.
   public static func enable() {
     guard CPUFeatures.current.machineCheck else { return }
     if count > 0 {
       // MCG_CTL_P: there is a switch for all banks.
-      if (Registers.msr(capabilities) ?? 0) &>> 8 & 1 != 0 { Registers.setMSR(globalControl, UInt64.max) }
+      if (Registers.msr(MSRNumber.machineCheckCapabilities) ?? 0) &>> 8 & 1 != 0 {
+        Registers.setMSR(MSRNumber.machineCheckControl, UInt64.max)
+      }
       for bank in 0..<count { Registers.setMSR(control(bank), UInt64.max) }
       finish()
     }

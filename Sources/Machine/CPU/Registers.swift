@@ -94,18 +94,18 @@ public enum Registers {
   @inlinable @inline(__always) static var hasBaseInstructions: Bool { cr4 & CR4.segmentBases != 0 }
   /// The active FS base.
   @inlinable public static var fsBase: UInt64 {
-    get { hasBaseInstructions ? martlet_rdfsbase() : martlet_rdmsr(0xc000_0100) }
-    set { if hasBaseInstructions { martlet_wrfsbase(newValue) } else { martlet_wrmsr(0xc000_0100, newValue) } }
+    get { hasBaseInstructions ? martlet_rdfsbase() : martlet_rdmsr(MSRNumber.fsBase) }
+    set { if hasBaseInstructions { martlet_wrfsbase(newValue) } else { martlet_wrmsr(MSRNumber.fsBase, newValue) } }
   }
   /// The active GS base.
   @inlinable public static var gsBase: UInt64 {
-    get { hasBaseInstructions ? martlet_rdgsbase() : martlet_rdmsr(0xc000_0101) }
-    set { if hasBaseInstructions { martlet_wrgsbase(newValue) } else { martlet_wrmsr(0xc000_0101, newValue) } }
+    get { hasBaseInstructions ? martlet_rdgsbase() : martlet_rdmsr(MSRNumber.gsBase) }
+    set { if hasBaseInstructions { martlet_wrgsbase(newValue) } else { martlet_wrmsr(MSRNumber.gsBase, newValue) } }
   }
   /// The GS base behind SWAPGS.
   @inlinable public static var inactiveGSBase: UInt64 {
-    get { martlet_rdmsr(0xc000_0102) }
-    set { martlet_wrmsr(0xc000_0102, newValue) }
+    get { martlet_rdmsr(MSRNumber.kernelGSBase) }
+    set { martlet_wrmsr(MSRNumber.kernelGSBase, newValue) }
   }
   /// Exchanges the active and the inactive GS base.
   @inlinable public static func swapGS() { martlet_swapgs() }

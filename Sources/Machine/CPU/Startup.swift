@@ -16,8 +16,9 @@ import CMachine
       if f.transactionControl { InheritedRegisters.setTransactions(on: tsx) }
       if f.xsave { _ = martlet_xsetbv(0, f.xcr0) }
       // PAT as the Xen ABI has it: WB, WT, UC-, UC, WC, WP, UC, UC.
-      martlet_wrmsr(0x277, 0x0000_0501_0007_0406)
-      martlet_wrmsr(0xc000_0080, martlet_rdmsr(0xc000_0080) | 0x801)
+      martlet_wrmsr(MSRNumber.pageAttributes, 0x0000_0501_0007_0406)
+      // SCE and NXE: SYSCALL, and pages from which nothing is executed.
+      martlet_wrmsr(MSRNumber.extendedFeatures, martlet_rdmsr(MSRNumber.extendedFeatures) | 0x801)
     }
 
     /// Turns the marked three-byte no-ops into STAC and CLAC. Once, before text becomes read-only, on a CPU with SMAP.

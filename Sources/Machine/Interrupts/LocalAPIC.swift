@@ -49,7 +49,7 @@ public enum LocalAPIC {
   /// Has the APIC of this CPU be on, with its registers where they are expected in memory. Firmware may have left it in register
   /// mode (x2APIC), from which the way back leads through off. It has nothing to do where all is well, as on most machines.
   private static func useRegistersInMemory() {
-    let register: UInt32 = 0x1b  // IA32_APIC_BASE
+    let register = MSRNumber.apicBase
     let (registerMode, on): (UInt64, UInt64) = (1 &<< 10, 1 &<< 11)
     guard let found = Registers.msr(register) else { return }
     let wanted = defaultAddress | found & 0x100 | on
