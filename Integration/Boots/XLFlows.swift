@@ -70,6 +70,14 @@ public struct XLFlow: Sendable {
       $0.onlyWithAll = true
       $0.memory = 8192
     },
+    XLFlow("attacks-beats", script: "attacks") {
+      $0.onlyWithAll = true
+      $0.needsConcurrency = true
+      $0.cpus = 4
+      $0.domain0Memory = 768
+      $0.hypervisorOptions = "guest_loglvl=none dom0_max_vcpus=1"
+      $0.settings = ["only=attack-pin-lists", "seconds=60", "latest=50000"]
+    },
     XLFlow("xl-clock") {
       $0.onlyWithAll = true
       $0.tellsHostTime = true

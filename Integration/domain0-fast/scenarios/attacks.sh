@@ -2,13 +2,16 @@
 # Every attack of attacks.list as a domain beside a healthy one. After each: the healthy domain beats and found nothing wrong,
 # Domain 0 answers, every frame is back. One step for each (flow-common).
 # Settings: martlet.share=N/M takes each Mth line from the Nth on, martlet.only=TEXT those whose line has TEXT,
-# martlet.patience=N waits N times as long, martlet.xen=1 leaves out what Debian's Xen is not asked.
+# martlet.patience=N waits N times as long, martlet.xen=1 leaves out what Debian's Xen is not asked; martlet.seconds=N has those
+# attacks go on for so long that can, martlet.latest=N is how late a beat of the healthy domain may come, in microseconds.
 . /scenarios/flow-common
 require_hypervisor
 
 patience=$(setting patience 1)
 share=$(setting share 1/1)
 only=$(setting only)
+seconds=$(setting seconds 0)
+allowed=$(setting latest)
 
 # write_config NAME VCPUS WORDS: a GuestKit domain that stays as it ended, so that its end can be seen.
 write_config() {
@@ -48,12 +51,12 @@ is_back() {
 
 # attack NAME END VCPUS WORDS: one attack, and what it left behind.
 attack() {
-  local beat limit now first
+  local beat limit now first late
   first=$(beats)
-  write_config attacker "$3" "test=$1 $victim $4"
+  write_config attacker "$3" "test=$1 $victim $4 seconds=$seconds"
   create attacker -q -e || return
   domain=$(xl domid attacker)
-  limit=$((EPOCHSECONDS + 15 * patience))
+  limit=$((EPOCHSECONDS + seconds + 15 * patience))
   [ "$2" != any ] || limit=$((EPOCHSECONDS + 5 * patience))
   [ "$2" != kill ] || limit=0
   while now=$(end_of "$domain") && [ "$now" = running ] && [ "$EPOCHSECONDS" -lt "$limit" ]; do usleep 50000; done
@@ -66,7 +69,9 @@ attack() {
   xl destroy "$domain" || bad "xl destroy failed"
   if grep -a BREACH "$(log_of attacker)" >/tmp/breach; then bad "$(head -n 1 /tmp/breach | tr -d '\r')"; fi
   until_true $((5 * patience)) beaten "$beat" || bad "the healthy domain does not beat"
-  echo "the latest beat: $(latest "$first") us"
+  late=$(latest "$first")
+  measured latest-beat "$late" us
+  [ "$late" -le "${allowed:-$late}" ] || bad "a beat of the healthy domain came $late us late"
   if grep -a SICK "$(log_of healthy)" >/tmp/sick; then bad "the healthy domain: $(head -n 1 /tmp/sick | tr -d '\r')"; fi
   until_true $((5 * patience)) is_back || bad "pages free or Domain 0's were $before and are $(balance) ($(memory claimed) claimed)"
   [ -z "$reason" ] || tail -n 12 "$(log_of attacker)" | tr -d '\r' | cut -c 1-160

@@ -5,6 +5,7 @@
 // the rest of the machine. On the command line:
 //   victim= vframe= vtable= vgrant= vport=   the healthy domain, a frame and the top table of it, a grant and a port
 //   die=MS    a second vCPU ends the domain after so many milliseconds, wherever the attack is then
+//   seconds=N for how long those go on that can, if it is more than they go on anyway
 //   seed=N    of the random numbers
 
 import CGuestKit
