@@ -64,7 +64,8 @@ if metal {
     .testTarget(name: "MartletToolTests", dependencies: ["MartletTool", "BootScenarios"]),
     .testTarget(name: "DecompressionTests", dependencies: ["Decompression"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
-    .target(name: "CInstructionOracle", path: "Tests/CInstructionOracle"),
+    .target(name: "CTraps", path: "Tests/CTraps"),
+    .target(name: "CInstructionOracle", dependencies: ["CTraps"], path: "Tests/CInstructionOracle"),
     .target(
       name: "CToolstack", path: "Tests/CToolstack",
       linkerSettings: [
@@ -86,7 +87,7 @@ if metal {
       path: "Tests/SimulatedMachine", swiftSettings: [.swiftLanguageMode(.v5)]),
     .executableTarget(
       name: "MartletFuzz", dependencies: hypervisor + ["SimulatedMachine"], swiftSettings: safe),
-    .target(name: "CExploration", dependencies: ["CMachine"], path: "Tests/CExploration"),
+    .target(name: "CExploration", dependencies: ["CMachine", "CTraps"], path: "Tests/CExploration"),
     .target(
       name: "Exploration", dependencies: ["CExploration", "XenABI", "Machine", "Frames"], path: "Tests/Exploration"),
     .testTarget(name: "FramesTests", dependencies: hypervisor + ["SimulatedMachine", "Exploration"]),

@@ -4,11 +4,12 @@
 // A CPU that spins (`martlet_pause`) goes on only after another CPU's store has got to memory. One that has ended its program
 // is in a guest, or idle: it takes interrupts. If nobody can go on, time passes; if that helps nobody, the run is stuck.
 #define _GNU_SOURCE
-#include <signal.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "CTraps.h"
 #include "engine.h"
 
 enum { STACK_BYTES = 512 << 10, MAX_STEPS = 400000, MAX_WAITS = 256, TIME_AT_START = 1000000 };
@@ -251,15 +252,12 @@ static void prepare_stack(struct cpu *c) {
   c->stack_pointer = top;
 }
 
-static struct sigaction before[5];
-static const int traps[5] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE};
-static void trapped(int signal) {
-  if (!explore_is_running()) {
-    for (int i = 0; i < 5; i++) sigaction(traps[i], &before[i], 0);
-    return;
-  }
-  explore_fail("a trap: a precondition of the hypervisor's does not hold");
+static bool take_trap(int signal, void *context) {
+  (void)signal, (void)context;
+  if (explore_is_running()) explore_fail("a trap: a precondition of the hypervisor's does not hold");
+  return false;
 }
+static void ask_for_traps(void) { traps_ask(take_trap); }
 
 bool explore_begin(int32_t count, bool may_wait, struct explore_callbacks with) {
   cpu_count = count, stores_wait = may_wait, callbacks = with;
@@ -320,8 +318,8 @@ const char *explore_run(void) {
   // What is set up anew for each run is set up as CPU 0.
   cpus[0].simulated = martlet_simulated, cpus[0].info = martlet_simulated_stack_info;
   decisions_start();
-  struct sigaction action = {.sa_handler = trapped, .sa_flags = SA_NODEFER};
-  for (int i = 0; i < 5; i++) sigaction(traps[i], &action, &before[i]);
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, ask_for_traps);
   bool checks = _swift_disableExclusivityChecking;
   // Accesses of Swift variables nest on each CPU, but not across the changes between CPUs.
   _swift_disableExclusivityChecking = true;
@@ -336,7 +334,6 @@ const char *explore_run(void) {
   martlet_explorer = 0;
   running = is_ours = false;
   _swift_disableExclusivityChecking = checks;
-  for (int i = 0; i < 5; i++) sigaction(traps[i], &before[i], 0);
   martlet_simulated = cpus[0].simulated;
   martlet_simulated_stack_info = cpus[0].first_info;
   return failure;

@@ -4,6 +4,7 @@
 
 #define _GNU_SOURCE
 #include "CInstructionOracle.h"
+#include "CTraps.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -18,6 +19,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint8_t *region;
 static uint8_t signal_stack[65536];
 static volatile int raised;
+// Whether this thread runs an instruction.
+static _Thread_local volatile bool runs;
 
 void oracle_lock(void) { pthread_mutex_lock(&lock); }
 void oracle_unlock(void) { pthread_mutex_unlock(&lock); }
@@ -44,18 +47,21 @@ uint8_t *oracle_data(void)
 
 uint64_t oracle_code_address(void) { return (uint64_t)get_region(); }
 
-static void on_signal(int number, siginfo_t *info, void *context)
+static bool take(int number, void *context)
 {
-    (void)info;
     ucontext_t *user = context;
+    if (!runs)
+        return false;
     raised = number;
     user->uc_mcontext.gregs[REG_RIP] = (greg_t)oracle_leave;
+    return true;
 }
+
+static void ask(void) { traps_ask(take); }
 
 int oracle_run(struct oracle_state *state, const uint8_t *bytes, size_t length)
 {
-    static const int numbers[] = { SIGSEGV, SIGILL, SIGBUS, SIGFPE, SIGTRAP };
-    enum { count = sizeof numbers / sizeof numbers[0] };
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     uint8_t *code = get_region();
     uint64_t target = (uint64_t)oracle_leave;
 
@@ -68,14 +74,12 @@ int oracle_run(struct oracle_state *state, const uint8_t *bytes, size_t length)
     memcpy(code + length + sizeof jump, &target, sizeof target);
 
     stack_t stack = { .ss_sp = signal_stack, .ss_size = sizeof signal_stack }, old_stack;
-    struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK }, old[count];
+    pthread_once(&once, ask);
     sigaltstack(&stack, &old_stack);
-    for (int i = 0; i < count; i++)
-        sigaction(numbers[i], &action, &old[i]);
     raised = 0;
+    runs = true;
     oracle_enter(state, code);
-    for (int i = 0; i < count; i++)
-        sigaction(numbers[i], &old[i], NULL);
+    runs = false;
     sigaltstack(&old_stack, NULL);
     return raised;
 }
