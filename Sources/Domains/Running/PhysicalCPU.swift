@@ -78,9 +78,11 @@ extension PhysicalCPU {
   /// Whether this CPU has nobody to run, or looks for somebody just now. Its last vCPU's state stays in the hardware meanwhile, as
   /// that vCPU is likely to be the next. Set by a locked operation, so that what the CPU looks at then, it sees as it is when
   /// others see that it idles (docs/invariants.md).
+  ///
+  /// Inlined, or each look would copy the whole record.
   public var isIdle: Bool {
-    get { !Ref<Hypervisor>.shared[].busyCPUs.load().contains(number) }
-    nonmutating set {
+    @inline(__always) get { !Ref<Hypervisor>.shared[].busyCPUs.load().contains(number) }
+    @inline(__always) nonmutating set {
       if newValue {
         Ref<Hypervisor>.shared[].busyCPUs.remove(number)
       } else {

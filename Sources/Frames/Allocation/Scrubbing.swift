@@ -41,7 +41,8 @@ extension FrameAllocator {
   }
 
   /// A block with frames that are not known to be clean; large ones first, as they are what takes long to allocate.
-  func unknownBlock() -> (block: UInt64, order: Int)? {
+  /// (It changes nothing; what is not `mutating` would get a copy of the lists.)
+  mutating func unknownBlock() -> (block: UInt64, order: Int)? {
     for order in (0...FrameAllocator.maxOrder).reversed() {
       if heads[order &+ 19] != FrameAllocator.end { return (heads[order &+ 19], order) }
       if heads[order] != FrameAllocator.end { return (heads[order], order) }
